@@ -1,0 +1,2 @@
+// Package bolt serves the Bolt protocol the way Memgraph does.
+package bolt

@@ -1,0 +1,166 @@
+package cluster
+
+import "time"
+
+// Contact is how the last probe of a node ended.
+type Contact uint8
+
+// How a probe ends. Only Answered makes the rest of a Sighting current.
+const (
+	NotProbed Contact = iota // no probe has ended in this term
+	Answered                 // it answered SHOW REPLICATION ROLE
+	Refused                  // its Bolt port refused the connection: no process listens there
+	Silent                   // no answer within the probe's deadline
+	Foreign                  // something answered that is no usable Memgraph; Fault says what
+)
+
+// String names the contact for logs and status.
+func (c Contact) String() string {
+	return word(c, "not probed", "answered", "refused", "silent", "foreign")
+}
+
+// Truth has three values, because "did not say" is not "no".
+type Truth uint8
+
+// The three answers.
+const (
+	Unknown Truth = iota
+	Yes
+	No
+)
+
+// String returns "unknown", "yes" or "no".
+func (t Truth) String() string { return word(t, "unknown", "yes", "no") }
+
+// Data is what a node says about its storage (SHOW STORAGE INFO, from 3.11
+// SHOW STORAGE INFO ON CURRENT DATABASE).
+type Data struct {
+	Known    bool
+	UUID     string // database_uuid, Memgraph 3.5 and later; empty before
+	Vertices int64
+	Edges    int64
+	Mode     string // storage_mode, e.g. IN_MEMORY_TRANSACTIONAL
+}
+
+// Empty reports whether the node is known to hold no graph.
+func (d Data) Empty() bool { return d.Known && d.Vertices == 0 && d.Edges == 0 }
+
+// Replica is one row of SHOW REPLICAS.
+type Replica struct {
+	Name    string
+	Node    Ordinal // NoNode if it is none of ours
+	Address string
+	Mode    Mode
+	Ghost   bool // data_info {}: listed, but neither replicating nor protecting
+	Status  Status
+	TS      int64     // last durable timestamp as MAIN knows it
+	Behind  int64     // 0 or negative: timestamps behind MAIN; positive: ahead, an alarm
+	Since   time.Time // when Status was first seen as it is; kept by Sighting.After
+}
+
+// Whole reports whether r holds all that MAIN has, as far as MAIN knows.
+func (r Replica) Whole() bool { return !r.Ghost && r.Status == Ready && r.Behind == 0 }
+
+// Sighting is what is known of one node. What it says of itself (Role to
+// Version) is as of Answered and current only while Contact is Answered.
+type Sighting struct {
+	Contact  Contact
+	Since    time.Time // since when Contact is what it is
+	Answered time.Time // last answer in this term; zero if none
+	Fault    string    // why a Foreign node cannot be used, and what to do
+
+	Role     Role
+	Replicas []Replica // only of a MAIN
+	Data     Data
+	WAL      Truth // --storage-wal-enabled
+	Version  Version
+
+	// What the platform says, independent of Bolt.
+	Process  Process
+	Gone     bool // no such process or pod; as good as Refused
+	Leaving  bool // told to stop, still running
+	Opinions []Opinion
+}
+
+// Opinion is what another controller replica sees of a node.
+type Opinion struct {
+	From    string
+	Contact Contact
+}
+
+// After returns s as the successor of an earlier sighting of the same node:
+// what a failed probe could not learn is carried over, and the times at which
+// states began are kept.
+func (s Sighting) After(prev Sighting) Sighting {
+	if s.Contact != Answered {
+		answered, fault, contact, since := prev.Answered, s.Fault, s.Contact, s.Since
+		process, gone, leaving, opinions := s.Process, s.Gone, s.Leaving, s.Opinions
+		s = prev
+		s.Answered, s.Fault, s.Contact, s.Since = answered, fault, contact, since
+		s.Process, s.Gone, s.Leaving, s.Opinions = process, gone, leaving, opinions
+	}
+	if s.Contact == prev.Contact && !prev.Since.IsZero() {
+		s.Since = prev.Since
+	}
+	if s.Contact != Answered {
+		return s
+	}
+	if !s.Data.Known {
+		s.Data = prev.Data
+	}
+	if s.WAL == Unknown {
+		s.WAL = prev.WAL
+	}
+	if !s.Version.Known() {
+		s.Version = prev.Version
+	}
+	s.Replicas = append([]Replica(nil), s.Replicas...)
+	for i := range s.Replicas {
+		r := &s.Replicas[i]
+		r.Since = s.Answered
+		for _, old := range prev.Replicas {
+			if old.Name == r.Name && old.Status == r.Status && old.Ghost == r.Ghost && old.Mode == r.Mode {
+				r.Since = old.Since
+			}
+		}
+	}
+	return s
+}
+
+// Replica returns how s, a MAIN, lists node n.
+func (s Sighting) Replica(n Ordinal) (Replica, bool) {
+	for _, r := range s.Replicas {
+		if r.Node == n {
+			return r, true
+		}
+	}
+	return Replica{}, false
+}
+
+// is reports whether the node answered the last probe and claims role.
+func (s Sighting) is(role Role) bool { return s.Contact == Answered && !s.Gone && s.Role == role }
+
+// down reports whether the node's process is known not to serve: its port
+// refuses, or the platform says it is gone.
+func (s Sighting) down() bool { return s.Contact == Refused || s.Gone }
+
+// Observation is everything a decision may look at besides the Record.
+type Observation struct {
+	Now   time.Time
+	Term  time.Time // when this controller began to lead; silence counts from here
+	Nodes []Sighting
+}
+
+// silence is how long node n has not answered in this term, zero if it
+// answered the last probe.
+func (o Observation) silence(n Ordinal) time.Duration {
+	s := o.Nodes[n]
+	if s.Contact == Answered {
+		return 0
+	}
+	since := s.Answered
+	if since.Before(o.Term) {
+		since = o.Term
+	}
+	return o.Now.Sub(since)
+}

@@ -1,0 +1,52 @@
+package controller
+
+import (
+	"context"
+
+	"memgraph-controller/internal/cluster"
+)
+
+// Nodes is the database as the loop needs it.
+type Nodes interface {
+	// Look asks node n for its role, replicas, storage and version, bounded by
+	// ctx. It always returns a Sighting; its Contact says how the look ended.
+	// What only the platform knows (Process, Gone, Leaving, Opinions) and the
+	// times are the caller's to fill in.
+	Look(ctx context.Context, n cluster.Ordinal) cluster.Sighting
+	// Do takes one step (all but cluster.Restart), with a deadline of its own
+	// that fits the statement. Its error is a *cluster.StepError.
+	Do(ctx context.Context, s cluster.Step) error
+}
+
+// Platform runs the nodes' processes: Kubernetes, or the sandbox.
+type Platform interface {
+	// State tells what the platform knows of node n, from memory, without delay.
+	State(n cluster.Ordinal) NodeState
+	// Restart ends the process of node n; the platform starts it again.
+	Restart(ctx context.Context, n cluster.Ordinal) error
+}
+
+// NodeState is what the platform knows of a node's process. The zero value
+// means that it knows nothing.
+type NodeState struct {
+	Process cluster.Process
+	Gone    bool // no process runs, and none is being started this moment
+	Leaving bool // told to stop, still running
+}
+
+// Records keeps the durable Record.
+type Records interface {
+	// Load returns the Record and the version to pass to Swap, nil and "" if
+	// there is none. A record that cannot be read is an error, never nil.
+	Load(ctx context.Context) (*cluster.Record, string, error)
+	// Swap replaces the Record if its version is still prev ("": if there is
+	// still none) and returns the new version. Its error is
+	// cluster.ErrConflict if somebody else has written in between.
+	Swap(ctx context.Context, prev string, next cluster.Record) (string, error)
+}
+
+// Peers are the other controller replicas.
+type Peers interface {
+	// Ask returns what those that answer within ctx see of node n.
+	Ask(ctx context.Context, n cluster.Ordinal) []cluster.Opinion
+}

@@ -2,12 +2,22 @@ package bolt
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
-// Version is a Bolt protocol version.
-type Version struct{ Major, Minor byte }
+// complainEvery is the shortest time between two log lines about peers that
+// do not speak Bolt.
+const complainEvery = time.Minute
+
+// acceptPause is the wait after a failed accept, such as one for lack of file
+// descriptors.
+const acceptPause = 50 * time.Millisecond
 
 // Server serves Bolt connections. Set the fields before Serve; they are not
 // changed.
@@ -21,19 +31,114 @@ type Server struct {
 	// Community chooses the answers of a build without MG_ENTERPRISE. The
 	// official packages are enterprise builds without a licence: false.
 	Community bool
-	// ServerName is announced to clients
-	// (--bolt-server-name-for-init); empty means Memgraph's default.
+	// ServerName is announced to clients (--bolt-server-name-for-init); empty
+	// means DefaultServerName.
 	ServerName string
 	// Users maps user names to passwords. Empty: any credentials pass.
 	Users map[string]string
 	// Log receives news about the server; nil discards.
 	Log *slog.Logger
+
+	complained atomic.Int64 // time of the last complaint, Unix nanoseconds
 }
 
-// Serve accepts connections from l until ctx ends or accepting fails for good.
-// It closes l and every connection, and returns after all of their goroutines
-// have; the error is nil when ctx ended it.
+// Serve accepts connections from l until ctx ends or l is closed. It closes l
+// and every connection, and returns after all of their goroutines have; the
+// error is nil when ctx ended it. A Server may Serve several listeners.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	<-ctx.Done()
-	return l.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	peers := peers{open: map[net.Conn]bool{}}
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() {
+		<-ctx.Done()
+		_ = l.Close()
+		peers.close()
+	})
+	for {
+		conn, err := l.Accept()
+		switch {
+		case err == nil:
+			running.Go(func() { s.serve(ctx, conn, &peers) })
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("accept bolt connections on %s: %w", l.Addr(), err)
+		default:
+			s.complain("accept failed", "addr", l.Addr().String(), "err", err)
+			pause(ctx, acceptPause)
+		}
+	}
+}
+
+// peers are the open connections of one Serve.
+type peers struct {
+	mu     sync.Mutex
+	open   map[net.Conn]bool
+	closed bool
+}
+
+// add notes conn, or reports that it came too late.
+func (p *peers) add(conn net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.open[conn] = true
+	}
+	return !p.closed
+}
+
+func (p *peers) remove(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.open, conn)
+}
+
+// close closes every connection, and those yet to be added are refused.
+func (p *peers) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for conn := range p.open {
+		_ = conn.Close()
+	}
+}
+
+// pause waits for d or the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// serve talks to one peer until it goes or ctx ends.
+func (s *Server) serve(ctx context.Context, peer net.Conn, peers *peers) {
+	defer peer.Close()
+	if !peers.add(peer) {
+		return
+	}
+	defer peers.remove(peer)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c := &conn{transport: newTransport(peer), server: s, release: parseRelease(s.Version)}
+	err := c.serve(ctx)
+	if errors.Is(err, errGarbage) || errors.Is(err, errTooLong) {
+		s.complain("hung up on a peer that does not speak bolt", "addr", peer.RemoteAddr().String(), "err", err)
+	}
+}
+
+// complain logs a warning, at most one in complainEvery.
+func (s *Server) complain(msg string, args ...any) {
+	if s.Log == nil {
+		return
+	}
+	now, last := time.Now().UnixNano(), s.complained.Load()
+	if last != 0 && now-last < int64(complainEvery) || !s.complained.CompareAndSwap(last, now) {
+		return
+	}
+	s.Log.Warn(msg, args...)
 }

@@ -71,6 +71,7 @@ type Sighting struct {
 
 	Role     Role
 	Replicas []Replica // only of a MAIN
+	Listed   bool      // Replicas were read; an unread list is not an empty one
 	Data     Data
 	WAL      Truth // --storage-wal-enabled
 	Version  Version

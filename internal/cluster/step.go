@@ -94,6 +94,7 @@ func (e *StepError) Unwrap() error { return e.Err }
 // Attempt is what this term knows about one Step.
 type Attempt struct {
 	At       time.Time // when the last try ended
+	Tries    int       // in all
 	Failures int       // in a row; 0 after a success
 	Failure  Failure   // of the last try; 0 if it succeeded
 	Process  Process   // of the replica (Register, Mark) or the node at the time

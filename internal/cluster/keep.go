@@ -1,0 +1,309 @@
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// keep looks after a MAIN that lives: first what the record must no longer
+// promise, then who shall protect it, then its registrations, then the rest.
+func (in Input) keep() Decision {
+	if s := in.Nodes[in.Record.Main]; !s.Listed || !s.Version.Known() {
+		return wait("MAIN %s answers, but has not told its version and replicas", in.name(in.Record.Main)).within(watchSoon * 20)
+	}
+	if d, ok := in.weaken(); ok {
+		return d
+	}
+	if d, ok := in.demoteOthers(); ok {
+		return d
+	}
+	seat, changed := in.chooseSeat()
+	if changed {
+		return seat
+	}
+	if d, ok := in.register(); ok {
+		return d
+	}
+	if d, ok := in.strengthen(); ok {
+		return d
+	}
+	if in.Record.Stage == Quiescing {
+		return record(in.release(in.Record.clone()), "the replicas of %s are as they should be", in.name(in.Record.Main))
+	}
+	for _, rule := range []func() (Decision, bool){in.rebuild, in.refresh, in.bookkeep} {
+		if d, ok := rule(); ok {
+			return d
+		}
+	}
+	return in.steady().within(seat.Wake)
+}
+
+// steady says how things are when there is nothing to do.
+func (in Input) steady() Decision {
+	rec := in.Record
+	name := in.name(rec.Main)
+	switch {
+	case len(rec.Promotable) > 0:
+		return wait("%s serves epoch %d, protected by %s", name, rec.Epoch, in.name(rec.Promotable[0].Node))
+	case len(in.Nodes) == 1:
+		return wait("%s serves epoch %d; a single node has nobody to protect it", name, rec.Epoch)
+	}
+	return wait("%s serves epoch %d unprotected: no replica can hold the standby seat now", name, rec.Epoch)
+}
+
+// weaken takes out of the record what the evidence no longer supports.
+func (in Input) weaken() (Decision, bool) {
+	rec := in.Record
+	for _, p := range rec.Promotable {
+		doubt := in.unprotecting(p)
+		if doubt == "" {
+			continue
+		}
+		next := rec.clone()
+		next.Promotable = slices.DeleteFunc(next.Promotable, func(q Proof) bool { return q.Node == p.Node })
+		next.Reason = doubt
+		return record(next, "%s is not promotable any more: %s", in.name(p.Node), doubt), true
+	}
+	return Decision{}, false
+}
+
+// unprotecting says why MAIN may acknowledge writes without node p.Node, or "".
+func (in Input) unprotecting(p Proof) string {
+	r, listed := in.Nodes[in.Record.Main].Replica(p.Node)
+	s := in.Nodes[p.Node]
+	switch {
+	case p.Node == in.Record.Main:
+		return "it is MAIN"
+	case !listed:
+		return "MAIN does not list it"
+	case r.Ghost:
+		return "its registration is a ghost"
+	case !r.Mode.Waited():
+		return "MAIN does not wait for it"
+	case r.Status == Diverged:
+		return "MAIN says it has diverged"
+	case r.Behind > 0:
+		return "it is ahead of MAIN"
+	case s.Contact == Answered && s.Data.Known && s.Data.UUID != p.UUID:
+		return "it holds another database: its volume was wiped or replaced"
+	}
+	return ""
+}
+
+// demoteOthers makes a node step down that says it is MAIN and is not.
+func (in Input) demoteOthers() (Decision, bool) {
+	for _, n := range in.others(in.Record.Main) {
+		if !in.Nodes[n].is(RoleMain) || in.unusable(n) != "" {
+			continue
+		}
+		step := Step{Kind: Demote, Node: n, Epoch: in.Record.Epoch}
+		if ok, _ := in.due(step); ok {
+			return take(step, "%s says it is MAIN, but MAIN is %s", in.name(n), in.name(in.Record.Main)), true
+		}
+	}
+	return Decision{}, false
+}
+
+// register changes MAIN's registrations, inside a quiesce: under writes the role
+// lock is busy, and a replica that is behind must not get the seat.
+func (in Input) register() (Decision, bool) {
+	rec := in.Record
+	d, pending := in.topology()
+	if !pending {
+		return Decision{}, false
+	}
+	acts := d.Record != nil || d.Step.Kind != NoStep
+	if rec.Stage == Quiescing {
+		if in.Now.Sub(rec.LastUpdated) <= in.Policy.QuiesceFor {
+			return d, true
+		}
+		return record(in.release(rec.clone()), "new work is let in again; not done yet: %s", d.Why), true
+	}
+	if !acts || d.Record != nil {
+		return d, d.Record != nil
+	}
+	if left := rec.LastUpdated.Add(rest).Sub(in.Now); left > 0 && !in.blocked() {
+		return wait("%s, in a moment", d.Why).within(left), true
+	}
+	next := rec.clone()
+	next.Stage, next.Reason = Quiescing, d.Why
+	return record(next, "new work is held for a moment: %s", d.Why), true
+}
+
+// release ends a quiesce.
+func (in Input) release(next Record) Record {
+	next.Stage = Serving
+	next.Readers = in.readers()
+	next.Joined = in.joinedNow()
+	return next
+}
+
+// strengthen proves the holder of the seat by a write that MAIN acknowledges
+// through it, then records it as promotable (P2, P3).
+func (in Input) strengthen() (Decision, bool) {
+	rec := in.Record
+	if rec.Seat == NoNode {
+		return Decision{}, false
+	}
+	r, _ := in.Nodes[rec.Main].Replica(rec.Seat)
+	s := in.Nodes[rec.Seat]
+	if !r.Mode.Waited() || !r.Whole() || !s.is(RoleReplica) || in.unusable(rec.Seat) != "" || !s.Data.Known {
+		return Decision{}, false
+	}
+	if p, ok := rec.Proof(rec.Seat); ok && p == in.prove(rec.Seat) {
+		return Decision{}, false
+	}
+	p, proven := in.seated()
+	if !proven {
+		mark := in.markThrough(rec.Seat)
+		if ok, _ := in.due(mark); !ok {
+			return Decision{}, false
+		}
+		return take(mark, "%s is proven to hold what %s acknowledges", in.name(rec.Seat), in.name(rec.Main)), true
+	}
+	next := rec.clone()
+	next.Promotable = []Proof{p}
+	if next.Stage == Quiescing {
+		next = in.release(next)
+	}
+	return record(next, "%s is promotable: a write was acknowledged through it", in.name(rec.Seat)), true
+}
+
+func (in Input) markThrough(n Ordinal) Step {
+	return Step{Kind: Mark, Node: in.Record.Main, Epoch: in.Record.Epoch, Proves: n}
+}
+
+// seated returns the proof of the seat's holder, if it is whole and a marker was
+// acknowledged through the very process that is seen.
+func (in Input) seated() (Proof, bool) {
+	rec := in.Record
+	if rec.Seat == NoNode {
+		return Proof{}, false
+	}
+	r, _ := in.Nodes[rec.Main].Replica(rec.Seat)
+	mark := in.markThrough(rec.Seat)
+	s := in.Nodes[rec.Seat]
+	ok := r.Mode.Waited() && r.Whole() && s.is(RoleReplica) && s.Data.Known &&
+		in.done(mark) && in.Attempts[mark].Process == s.Process && s.Process.Known()
+	return in.prove(rec.Seat), ok
+}
+
+// refresh gives the reign a fresh epoch when the only node that can hold the
+// seat has restarted within it: otherwise its promotion would make every healthy
+// node look diverged (recorded on 3.6.2 and 3.12.0).
+func (in Input) refresh() (Decision, bool) {
+	rec := in.Record
+	if rec.Seat == NoNode || !in.restarted(rec.Seat) {
+		return Decision{}, false
+	}
+	if p, ok := rec.Proof(rec.Seat); !ok || p != in.prove(rec.Seat) {
+		return Decision{}, false
+	}
+	for _, n := range in.others(rec.Main) {
+		if in.eligible(n) && !in.near(n) {
+			return Decision{}, false // several restarts, one refresh
+		}
+	}
+	if ok, _ := in.due(Step{Kind: Demote, Node: rec.Main, Epoch: rec.Epoch}); !ok {
+		return Decision{}, false
+	}
+	if in.Now.Sub(in.began()) < refreshRest || in.Now.Sub(rec.LastUpdated) < rest {
+		return Decision{}, false
+	}
+	next := rec.clone()
+	next.Stage, next.Target = Demoting, rec.Main
+	next.Reason = fmt.Sprintf("epoch refresh: %s has restarted within epoch %d", in.name(rec.Seat), rec.Epoch)
+	return record(next, "%s takes a fresh epoch: %s has restarted within epoch %d, and promoting it later would make healthy nodes look diverged",
+		in.name(rec.Main), in.name(rec.Seat), rec.Epoch), true
+}
+
+// began is when the present reign began, zero if the record does not know.
+func (in Input) began() time.Time {
+	h := in.Record.History
+	if len(h) == 0 {
+		return time.Time{}
+	}
+	return h[len(h)-1].Began
+}
+
+// bookkeep records who may be read from and who has joined the reign.
+func (in Input) bookkeep() (Decision, bool) {
+	rec := in.Record
+	next := rec.clone()
+	next.Readers, next.Joined = in.readers(), in.joinedNow()
+	next.Rebuilds = slices.DeleteFunc(next.Rebuilds, in.rebuilt)
+	if !next.MainProcess.Known() { // a record with the three fixed keys alone
+		next.MainProcess = in.Nodes[rec.Main].Process
+	}
+	if next.UUID == "" {
+		next.UUID = in.Nodes[rec.Main].Data.UUID
+	}
+	next.Epoch = max(next.Epoch, 1)
+	lost := slices.ContainsFunc(rec.Readers, func(n Ordinal) bool { return !slices.Contains(next.Readers, n) })
+	same := slices.Equal(next.Readers, rec.Readers) && slices.Equal(next.Joined, rec.Joined) && len(next.Rebuilds) == len(rec.Rebuilds) &&
+		next.MainProcess == rec.MainProcess && next.UUID == rec.UUID && next.Epoch == rec.Epoch
+	if same || !lost && in.Now.Sub(rec.LastUpdated) < rest {
+		return Decision{}, false
+	}
+	why := "no replica can be read from"
+	if len(next.Readers) > 0 {
+		why = "read from: " + in.list(next.Readers)
+	}
+	return record(next, "%s", why), true
+}
+
+// rebuilt reports whether a rebuild is over: the node runs as a new process and
+// follows MAIN again.
+func (in Input) rebuilt(b Rebuild) bool {
+	r, ok := in.Nodes[in.Record.Main].Replica(b.Node)
+	return ok && r.Whole() && in.Nodes[b.Node].Process.ID != b.Process.ID
+}
+
+func (in Input) list(nodes []Ordinal) string {
+	text := ""
+	for i, n := range nodes {
+		if i > 0 {
+			text += ", "
+		}
+		text += in.name(n)
+	}
+	return text
+}
+
+// readers returns the replicas that may be read from. The short spells in which
+// a replica under load is called invalid or recovering do not count against it.
+func (in Input) readers() []Ordinal {
+	var list []Ordinal
+	for _, n := range in.others(in.Record.Main) {
+		r, ok := in.Nodes[in.Record.Main].Replica(n)
+		s := in.Nodes[n]
+		if !ok || r.Ghost || !s.is(RoleReplica) || in.unusable(n) != "" || r.Behind < -in.Policy.MaxLag || r.Behind > 0 {
+			continue
+		}
+		was := slices.Contains(in.Record.Readers, n)
+		switch r.Status {
+		case Ready, Replicating:
+			list = append(list, n)
+		case Invalid, Recovering:
+			if was && in.Now.Sub(r.Since) < 2*time.Second {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}
+
+// joinedNow returns the processes as they joined this reign, with those added
+// that follow MAIN for the first time in it.
+func (in Input) joinedNow() []Process {
+	list := make([]Process, len(in.Nodes))
+	copy(list, in.Record.Joined) // a record without the key, or of fewer nodes, grows
+	for _, n := range in.others(in.Record.Main) {
+		r, ok := in.Nodes[in.Record.Main].Replica(n)
+		if ok && !r.Ghost && !list[n].Known() && r.Status == Ready {
+			list[n] = in.Nodes[n].Process
+		}
+	}
+	return list
+}

@@ -1,0 +1,115 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Durability says what happens when no replica can hold the standby seat.
+type Durability uint8
+
+// The two policies.
+const (
+	Available Durability = iota // acknowledge writes unprotected, and raise an alarm
+	Strict                      // acknowledge nothing until the seat is filled again
+)
+
+// String returns the word configuration uses.
+func (d Durability) String() string { return word(d, "available", "strict") }
+
+// ParseDurability reads "available" or "strict".
+func ParseDurability(s string) (Durability, error) {
+	switch s {
+	case "available":
+		return Available, nil
+	case "strict":
+		return Strict, nil
+	}
+	return 0, fmt.Errorf("durability %q: want available or strict", s)
+}
+
+// Policy is what an operator may decide. The zero value is not usable; start
+// from DefaultPolicy.
+type Policy struct {
+	// FailAfter is how long MAIN may stay silent before it counts as lost. A
+	// refused connection or an ended process is not waited for.
+	FailAfter time.Duration
+	// StandbyGrace is how long the holder of the seat may be down or out of step
+	// before another takes the seat. Writes are refused meanwhile.
+	StandbyGrace time.Duration
+	// SeatWait is how long a new MAIN stays closed to clients for the sake of
+	// filling the seat first.
+	SeatWait time.Duration
+	// QuiesceFor bounds how long gateways hold new work while replicas of a
+	// serving MAIN are registered again.
+	QuiesceFor time.Duration
+	// BootstrapTimeout is how long a bootstrap waits for nodes that do not
+	// answer before it goes on without them, if nothing can be lost by it.
+	BootstrapTimeout time.Duration
+	// MaxLag is how many timestamps a replica may be behind and still be read
+	// from through the read-only door.
+	MaxLag     int64
+	Durability Durability
+}
+
+// DefaultPolicy returns the values of the chart.
+func DefaultPolicy() Policy {
+	return Policy{
+		FailAfter:        3 * time.Second,
+		StandbyGrace:     500 * time.Millisecond,
+		SeatWait:         300 * time.Millisecond,
+		QuiesceFor:       400 * time.Millisecond,
+		BootstrapTimeout: 2 * time.Minute,
+		MaxLag:           1000,
+		Durability:       Available,
+	}
+}
+
+// Validate checks the values and their relations.
+func (p Policy) Validate() error {
+	var errs []error
+	atLeast := func(name string, v, low time.Duration) {
+		if v < low {
+			errs = append(errs, fmt.Errorf("%s %s: want at least %s", name, v, low))
+		}
+	}
+	atLeast("fail-after", p.FailAfter, 500*time.Millisecond)
+	atLeast("standby-grace", p.StandbyGrace, 0)
+	atLeast("seat-wait", p.SeatWait, 0)
+	atLeast("quiesce-for", p.QuiesceFor, 50*time.Millisecond)
+	atLeast("bootstrap-timeout", p.BootstrapTimeout, time.Second)
+	if p.SeatWait > p.FailAfter {
+		errs = append(errs, fmt.Errorf("seat-wait %s: want at most fail-after, which is %s", p.SeatWait, p.FailAfter))
+	}
+	if p.MaxLag < 0 {
+		errs = append(errs, fmt.Errorf("max-lag %d: want 0 or more", p.MaxLag))
+	}
+	if p.Durability > Strict {
+		errs = append(errs, fmt.Errorf("durability %d: want available or strict", p.Durability))
+	}
+	return errors.Join(errs...)
+}
+
+// Times that nobody would turn: they follow from Memgraph's own pace.
+const (
+	// rest is how long a serving MAIN is left alone between two quiesces.
+	rest = time.Second
+	// retryBusy is the pause after the role lock was found taken while quiesced.
+	retryBusy = 10 * time.Millisecond
+	// watchSoon is when to look again while a registered replica catches up.
+	watchSoon = 5 * time.Millisecond
+	// healAfter is how long MAIN may call an answering replica invalid before it
+	// is registered anew; MAIN pings each second and heals by itself if it can.
+	healAfter = 4 * time.Second
+	// seatGap is how many timestamps an ASYNC replica may be behind under load
+	// and still be worth a quiesce to give it the seat.
+	seatGap = 1000
+	// demoteFor bounds the attempt to make a serving MAIN step down.
+	demoteFor = 5 * time.Second
+	// refreshRest is the least time between the start of a reign and a refresh
+	// of its epoch.
+	refreshRest = 3 * time.Second
+	// idle is how long a decision holds when nothing is pending.
+	idle = time.Second
+)

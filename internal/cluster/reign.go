@@ -1,0 +1,368 @@
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// failover ends the reign of a lost MAIN: it names the next one, or says why it
+// cannot.
+func (in Input) failover(why string) Decision {
+	rec := in.Record
+	doubts := make([]string, 0, 2)
+	for _, p := range rec.Promotable {
+		doubt := in.fit(p)
+		switch {
+		case doubt != "":
+			doubts = append(doubts, doubt)
+		case in.Nodes[p.Node].Role == RoleMain:
+			return take(Step{Kind: Demote, Node: p.Node, Epoch: rec.Epoch},
+				"%s; %s is to follow, but says it is MAIN already: demoted first, so that its reign begins with a new epoch", why, in.name(p.Node))
+		default:
+			return record(in.successor(p.Node, why), "%s; %s holds every acknowledged write and follows", why, in.name(p.Node))
+		}
+	}
+	own := in.ownProof()
+	doubt := in.fit(own)
+	switch {
+	case doubt == "" && in.Nodes[rec.Main].Role == RoleMain && in.Nodes[rec.Main].Process != rec.MainProcess:
+		next := rec.clone()
+		next.Stage, next.Target, next.MainProcess, next.Reason = Demoting, rec.Main, in.Nodes[rec.Main].Process, why
+		return record(next, "%s; nobody else is promotable: it is demoted and promoted again", why)
+	case doubt == "":
+		return record(in.successor(rec.Main, why), "%s; nobody else is promotable and it kept its data: it reigns again", why)
+	}
+	if d, ok := in.unhang(why); ok {
+		return d
+	}
+	doubts = append(doubts, doubt)
+	return wait("%s; no automatic failover: %s. Bring one of them back, or accept the loss: promote NODE --accept-data-loss", why, strings.Join(doubts, "; "))
+}
+
+// ownProof is what is known of the MAIN of a reign: it held every write it
+// acknowledged.
+func (in Input) ownProof() Proof {
+	return Proof{Node: in.Record.Main, Process: in.Record.MainProcess, UUID: in.Record.UUID}
+}
+
+// unhang restarts a MAIN that hangs in DROP REPLICA of a cut-off replica
+// (Memgraph before 3.10, recorded on 3.6.2): only a new process answers again.
+func (in Input) unhang(why string) (Decision, bool) {
+	rec := in.Record
+	if in.Nodes[rec.Main].Contact != Silent {
+		return Decision{}, false
+	}
+	for s, a := range in.Attempts {
+		if s.Kind != Drop || s.Node != rec.Main || s.Epoch != rec.Epoch || a.Failure != TimedOut {
+			continue
+		}
+		restart := Step{Kind: Restart, Node: rec.Main, Epoch: rec.Epoch}
+		if ok, left := in.due(restart); !ok {
+			return wait("%s; its restart was asked for", why).within(left), true
+		}
+		return take(restart, "%s since it was told to drop a replica that is cut off, and nobody else is promotable: its process is restarted", why), true
+	}
+	return Decision{}, false
+}
+
+// successor returns the record of the reign of node n after a serving one.
+func (in Input) successor(n Ordinal, why string) Record {
+	rec := *in.Record
+	next := rec.reign(n, in.Now, why)
+	next.Heirs = append([]Proof{in.ownProof()}, rec.Promotable...)
+	next.Stale = in.restarted(n) && n != rec.Main
+	next.Seat = in.firstSeat(n)
+	return next
+}
+
+// firstSeat chooses who shall hold the seat under a new MAIN n: the one that the
+// last MAIN listed closest to itself.
+func (in Input) firstSeat(n Ordinal) Ordinal {
+	last := in.Nodes[in.Record.Main]
+	best, bestRank := NoNode, -1
+	for _, o := range in.others(n) {
+		if !in.eligible(o) || in.refused(o) {
+			continue
+		}
+		rank := 1
+		if r, ok := last.Replica(o); ok && !r.Ghost && r.Status != Diverged && r.Behind > -seatGap {
+			rank = 3
+		}
+		if o == in.Record.Main {
+			rank = 3
+		}
+		if in.restarted(o) && o != in.Record.Main {
+			rank--
+		}
+		if rank > bestRank {
+			best, bestRank = o, rank
+		}
+	}
+	return best
+}
+
+// demoting makes MAIN step down for Target, which may be itself.
+func (in Input) demoting() Decision {
+	rec := in.Record
+	s, name := in.Nodes[rec.Main], in.name(rec.Main)
+	target := rec.Target
+	if target == NoNode || int(target) >= len(in.Nodes) {
+		target = rec.Main
+	}
+	switch {
+	case s.down(), s.Contact == Silent && in.silence(rec.Main) >= in.Policy.FailAfter:
+		_, why, _ := in.main()
+		return in.failover(why)
+	case s.is(RoleReplica):
+		p, ok := rec.Proof(target)
+		if target == rec.Main {
+			p, ok = in.ownProof(), true
+		}
+		if doubt := in.fit(p); !ok || doubt != "" {
+			return in.failover(fmt.Sprintf("MAIN %s has stepped down for %s, which cannot follow now", name, in.name(target)))
+		}
+		return record(in.successor(target, rec.Reason), "MAIN %s has stepped down; %s is promoted", name, in.name(target))
+	case !s.is(RoleMain):
+		return wait("MAIN %s was asked to step down and does not answer", name).within(watchSoon * 10)
+	}
+	step := Step{Kind: Demote, Node: rec.Main, Epoch: rec.Epoch}
+	if in.Now.Sub(rec.LastUpdated) > demoteFor && in.Attempts[step].Failures > 0 {
+		next := rec.clone()
+		next.Stage, next.Target = Serving, NoNode
+		next.Reason = "MAIN could not be made to step down"
+		return record(next, "MAIN %s could not be made to step down within %s and goes on serving", name, demoteFor)
+	}
+	if ok, left := in.due(step); !ok {
+		return wait("MAIN %s does not step down yet", name).within(left)
+	}
+	return take(step, "%s steps down: %s", name, rec.Reason)
+}
+
+// promoting brings a new reign from its record to serving.
+func (in Input) promoting() Decision {
+	rec := in.Record
+	s, name := in.Nodes[rec.Main], in.name(rec.Main)
+	if d, gone := in.lostBeforeServing(); gone {
+		return d
+	}
+	if rec.Replace.Known() && s.Process.ID == rec.Replace.ID {
+		return in.retry(Step{Kind: Restart, Node: rec.Main, Epoch: rec.Epoch},
+			"%s is restarted before its promotion: every survivor refused it, which a restart within the last reign causes", name)
+	}
+	switch {
+	case s.Contact != Answered:
+		return wait("%s is to be promoted and does not answer (%s)", name, s.Contact).within(watchSoon * 4)
+	case in.unusable(rec.Main) != "":
+		return wait("%s is to be promoted, but %s", name, in.unusable(rec.Main))
+	case s.Role == RoleReplica:
+		return in.promote()
+	case s.Role != RoleMain:
+		return wait("%s is to be promoted and answers with no role that is known", name)
+	case !s.Listed || !s.Version.Known():
+		return wait("%s is promoted and has not told its version and replicas yet", name).within(watchSoon)
+	}
+	if d, busy := in.makeDurable(); busy {
+		return d
+	}
+	if d, busy := in.cure(); busy {
+		return d
+	}
+	return in.gather()
+}
+
+// promote makes the recorded MAIN MAIN. One that was promoted and is a replica
+// again has restarted meanwhile: that is another reign.
+func (in Input) promote() Decision {
+	rec, name := in.Record, in.name(in.Record.Main)
+	step := Step{Kind: Promote, Node: rec.Main, Epoch: rec.Epoch}
+	if a, tried := in.Attempts[step]; tried && a.Failures == 0 {
+		next := rec.reign(rec.Main, in.Now, name+" restarted before it served")
+		next.Heirs, next.Stale, next.Seat = rec.Heirs, rec.Stale, rec.Seat
+		return record(next, "%s restarted before it served and is promoted again", name)
+	}
+	return in.retry(step, "%s is promoted for epoch %d", name, rec.Epoch)
+}
+
+// lostBeforeServing replaces a target that died before it served: nothing was
+// acknowledged in its epoch, so whoever held everything before still does.
+func (in Input) lostBeforeServing() (Decision, bool) {
+	rec := in.Record
+	s, name := in.Nodes[rec.Main], in.name(rec.Main)
+	var why string
+	own, proven := proof(rec.Heirs, rec.Main)
+	switch {
+	case s.Gone || s.Contact == Refused:
+		why = fmt.Sprintf("%s went down before it served", name)
+	case s.Contact != Answered && s.Contact != NotProbed && in.silence(rec.Main) >= in.Policy.FailAfter:
+		why = fmt.Sprintf("%s fell silent before it served", name)
+	case s.Contact == Answered && proven && s.Role == RoleReplica && in.fit(own) != "":
+		why = in.fit(own)
+	default:
+		return Decision{}, false
+	}
+	if rec.Replace.Known() && s.Process.ID == rec.Replace.ID && in.done(Step{Kind: Restart, Node: rec.Main, Epoch: rec.Epoch}) {
+		return wait("%s restarts before it is promoted again", name).within(watchSoon * 4), true
+	}
+	doubts := []string{why}
+	for _, p := range rec.Heirs {
+		if p.Node == rec.Main {
+			continue
+		}
+		doubt := in.fit(p)
+		if doubt == "" && in.Nodes[p.Node].Role == RoleMain {
+			return take(Step{Kind: Demote, Node: p.Node, Epoch: rec.Epoch}, "%s; %s held everything before and is to follow, after a demotion", why, in.name(p.Node)), true
+		}
+		if doubt != "" {
+			doubts = append(doubts, doubt)
+			continue
+		}
+		next := rec.reign(p.Node, in.Now, why)
+		next.Heirs = rec.Heirs
+		next.Stale = rec.Stale
+		next.Seat = in.firstSeat(p.Node)
+		return record(next, "%s; %s held everything before and follows", why, in.name(p.Node)), true
+	}
+	return wait("no node can be promoted: %s. Bring one of them back, or accept the loss: promote NODE --accept-data-loss", strings.Join(doubts, "; ")), true
+}
+
+// makeDurable writes the marker without which the new epoch would be forgotten
+// by a restart (recorded on 3.6.2: the epoch is recovered from what was committed in it).
+func (in Input) makeDurable() (Decision, bool) {
+	rec := in.Record
+	mark := Step{Kind: Mark, Node: rec.Main, Epoch: rec.Epoch, Proves: NoNode}
+	if in.done(mark) {
+		return Decision{}, false
+	}
+	for _, r := range in.Nodes[rec.Main].Replicas {
+		if r.Mode.Waited() && !r.Ghost && !r.Whole() {
+			return in.drop(r, r.Name+" would keep the new epoch from becoming durable")
+		}
+	}
+	return in.retry(mark, "the new epoch of %s is made durable", in.name(rec.Main)), true
+}
+
+// cure answers the refusal of every survivor by a MAIN that had restarted
+// within the last reign: that is Memgraph's false divergence, not data (P6).
+func (in Input) cure() (Decision, bool) {
+	rec := in.Record
+	if !rec.Stale {
+		return Decision{}, false
+	}
+	refused, joined := 0, 0
+	for _, n := range in.others(rec.Main) {
+		if in.refused(n) {
+			refused++
+		}
+		if r, ok := in.Nodes[rec.Main].Replica(n); ok && !r.Ghost && r.Status != Diverged {
+			joined++
+		}
+	}
+	if refused == 0 || joined > 0 {
+		return Decision{}, false
+	}
+	why := fmt.Sprintf("every survivor refuses %s, which had restarted within the last reign: false divergence", in.name(rec.Main))
+	next := rec.reign(rec.Main, in.Now, why)
+	next.Heirs, next.Seat = rec.Heirs, rec.Seat
+	next.Replace = in.Nodes[rec.Main].Process
+	return record(next, "%s; it is restarted and promoted again", why), true
+}
+
+// gather registers the survivors and fills the seat, then lets clients in. With
+// a seat that cannot be filled it waits no longer than the policy says.
+func (in Input) gather() Decision {
+	rec := in.Record
+	d, pending := in.topology()
+	acts := d.Record != nil || d.Step.Kind != NoStep
+	if pending && acts && (!in.late() || in.blocked()) {
+		return d
+	}
+	if p, ok := in.seated(); ok {
+		return in.serve([]Proof{p})
+	}
+	if mark, ok := in.strengthen(); ok {
+		return mark
+	}
+	open := in.Policy.Durability == Available || len(in.Nodes) == 1
+	switch {
+	case rec.Seat != NoNode && !in.seatable():
+		return in.reseat(in.name(rec.Seat) + " cannot take the seat")
+	case rec.Seat == NoNode && open && (!pending || in.late()):
+		return in.serve(nil)
+	case rec.Seat == NoNode && !pending:
+		return in.reseat("no replica holds the seat, and the policy is strict")
+	case rec.Seat != NoNode && in.late() && open:
+		next := rec.clone()
+		next.Seat = NoNode
+		return record(next, "%s does not take the seat in time; it is filled later", in.name(rec.Seat))
+	case pending:
+		return d
+	}
+	return wait("%s catches up to take the seat", in.name(rec.Seat)).within(watchSoon)
+}
+
+// blocked reports whether MAIN waits for a replica that would refuse every write.
+func (in Input) blocked() bool {
+	return slices.ContainsFunc(in.Nodes[in.Record.Main].Replicas, func(r Replica) bool {
+		return r.Node != NoNode && r.Mode.Waited() && !r.Ghost && !r.Whole()
+	})
+}
+
+// seatable reports whether the holder named before the promotion can still be it.
+func (in Input) seatable() bool {
+	return in.eligible(in.Record.Seat) && !in.refused(in.Record.Seat)
+}
+
+// reseat names another holder for the seat of a MAIN that does not serve yet, or
+// nobody.
+func (in Input) reseat(why string) Decision {
+	seat := in.firstSeat(in.Record.Main)
+	if seat == in.Record.Seat {
+		return wait("%s: writes stay closed until a replica answers", why).within(watchSoon * 4)
+	}
+	next := in.Record.clone()
+	next.Seat = seat
+	if seat == NoNode {
+		return record(next, "%s, and nobody else can now", why)
+	}
+	return record(next, "%s: %s shall", why, in.name(seat))
+}
+
+// late reports whether the new MAIN has been kept from clients long enough.
+func (in Input) late() bool {
+	rec := in.Record
+	mark := in.Attempts[Step{Kind: Mark, Node: rec.Main, Epoch: rec.Epoch, Proves: NoNode}]
+	patience := in.Policy.SeatWait
+	if rec.Epoch == 1 {
+		patience = max(patience, 5*time.Second) // a first reign has no clients to keep waiting
+	}
+	return in.Now.Sub(mark.At) >= patience
+}
+
+// serve ends the promotion.
+func (in Input) serve(promotable []Proof) Decision {
+	rec := in.Record
+	s := in.Nodes[rec.Main]
+	next := rec.clone()
+	next.Stage, next.Heirs, next.Stale, next.Replace = Serving, nil, false, Process{}
+	next.MainProcess, next.UUID, next.Promotable = s.Process, s.Data.UUID, promotable
+	next.Readers = in.readers()
+	next.Joined = in.joinedNow()
+	protected := "unprotected until a replica has the seat"
+	switch {
+	case len(promotable) > 0:
+		protected = "protected by " + in.name(promotable[0].Node)
+	case len(in.Nodes) == 1:
+		protected = "as a single node"
+	}
+	return record(next, "%s serves epoch %d, %s", in.name(rec.Main), rec.Epoch, protected)
+}
+
+// retry takes a step now, or waits until it may be tried again.
+func (in Input) retry(s Step, format string, args ...any) Decision {
+	if ok, left := in.due(s); !ok {
+		return wait("%s failed (%s) and is tried again soon", s, in.Attempts[s].Failure).within(left)
+	}
+	return take(s, format, args...)
+}

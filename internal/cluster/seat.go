@@ -1,0 +1,102 @@
+package cluster
+
+import "time"
+
+// chooseSeat decides who shall hold the standby seat. It returns true with a new
+// record if that changes; otherwise its Wake says when a grace is over, zero if
+// none is running.
+func (in Input) chooseSeat() (Decision, bool) {
+	rec := in.Record
+	holds, left, why := in.seatHolds()
+	if holds {
+		if c := in.candidate(); in.restarted(rec.Seat) && c != NoNode && c != rec.Seat && !in.restarted(c) {
+			next := rec.clone()
+			next.Seat, next.Reason = c, in.name(rec.Seat)+" has restarted within the reign"
+			return record(next, "%s takes the standby seat from %s, which has restarted within the reign", in.name(c), in.name(rec.Seat)), true
+		}
+		return Decision{Wake: left}, false
+	}
+	c := in.candidate()
+	next := rec.clone()
+	next.Reason = why
+	switch {
+	case c != NoNode && c != rec.Seat:
+		next.Seat = c
+		return record(next, "%s shall hold the standby seat: %s", in.name(c), why), true
+	case c != NoNode || rec.Seat == NoNode:
+		return Decision{}, false
+	case in.Policy.Durability == Strict:
+		return Decision{}, false // writes stay blocked; told in the conditions
+	}
+	next.Seat, next.Promotable = NoNode, nil
+	return record(next, "%s, and no other replica can hold the seat: writes go on unprotected", why), true
+}
+
+// seatHolds reports whether the seat is in good hands; if it is only in its
+// grace, how much of that is left; and if not, why.
+func (in Input) seatHolds() (bool, time.Duration, string) {
+	rec := in.Record
+	if rec.Seat == NoNode {
+		return false, 0, "the seat is empty"
+	}
+	s, name := in.Nodes[rec.Seat], in.name(rec.Seat)
+	r, listed := in.Nodes[rec.Main].Replica(rec.Seat)
+	var since time.Time
+	var why string
+	switch {
+	case rec.Seat == rec.Main:
+		return false, 0, name + " is MAIN"
+	case s.down():
+		since, why = s.Since, name+" is down"
+	case !listed || r.Ghost || !r.Mode.Waited():
+		return in.canSit(rec.Seat) || in.justDropped(rec.Seat), 0, name + " cannot take the seat"
+	case r.Status == Diverged:
+		return false, 0, name + " has diverged"
+	case r.Status == Ready || r.Status == Replicating:
+		return true, 0, ""
+	default:
+		since, why = r.Since, name+" is "+r.Status.String()
+	}
+	left := since.Add(in.Policy.StandbyGrace).Sub(in.Now)
+	return left > 0, max(left, 0), why
+}
+
+// candidate returns who could hold the seat best: one MAIN already waits for,
+// then one that has not restarted within the reign, then the closest.
+func (in Input) candidate() Ordinal {
+	best := NoNode
+	for _, n := range in.others(in.Record.Main) {
+		if in.canSit(n) && (best == NoNode || in.rank(n) > in.rank(best)) {
+			best = n
+		}
+	}
+	return best
+}
+
+func (in Input) rank(n Ordinal) int64 {
+	r, _ := in.Nodes[in.Record.Main].Replica(n)
+	rank := r.Behind // 0 or negative
+	if !in.restarted(n) {
+		rank += 10 * seatGap
+	}
+	if r.Mode.Waited() && r.Whole() {
+		rank += seatGap
+	}
+	return rank
+}
+
+// canSit reports whether node n is fit to be given the seat now.
+func (in Input) canSit(n Ordinal) bool {
+	if !in.eligible(n) || !in.near(n) || in.Nodes[n].Process == (Process{}) {
+		return false
+	}
+	r, _ := in.Nodes[in.Record.Main].Replica(n)
+	if r.Mode.Waited() {
+		return r.Status == Ready || r.Status == Replicating
+	}
+	a, tried := in.Attempts[in.registration(n, in.Nodes[in.Record.Main].Version.SeatMode())]
+	if !tried || n == in.Record.Seat {
+		return true
+	}
+	return in.Now.Sub(a.At) >= min(rest<<min(a.Tries, 6), time.Minute)
+}

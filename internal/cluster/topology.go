@@ -1,0 +1,222 @@
+package cluster
+
+// topology returns the next change to MAIN's registrations. It reports true also
+// if there is only something to wait for, and false if all is as it should be.
+// The caller sees to it that no new work reaches MAIN meanwhile.
+func (in Input) topology() (Decision, bool) {
+	if in.Record.Stage == Promoting {
+		if d, ok := in.demoteOthers(); ok {
+			return d, true
+		}
+	}
+	if d, ok := in.dropWrong(); ok {
+		return d, true
+	}
+	if d, ok := in.takeSeat(); ok {
+		return d, true
+	}
+	if d, ok := in.registerMissing(); ok {
+		return d, true
+	}
+	return in.dropLeftover()
+}
+
+// dropWrong removes registrations that neither replicate nor ever will.
+func (in Input) dropWrong() (Decision, bool) {
+	seen := map[Ordinal]bool{}
+	for _, r := range in.Nodes[in.Record.Main].Replicas {
+		if r.Node == NoNode {
+			continue // somebody else's; told in the conditions
+		}
+		why := in.wrong(r)
+		if seen[r.Node] {
+			why = in.name(r.Node) + " is registered twice"
+		}
+		seen[r.Node] = true
+		if _, promotable := in.Record.Proof(r.Node); why == "" || promotable {
+			continue
+		}
+		if d, ok := in.drop(r, why); ok {
+			return d, true
+		}
+	}
+	return Decision{}, false
+}
+
+// wrong says why registration r must go, or "".
+func (in Input) wrong(r Replica) string {
+	s := in.Nodes[r.Node]
+	node := in.Topology[r.Node]
+	switch {
+	case r.Ghost:
+		return "the registration of " + node.Name + " is a ghost: neither replicating nor protecting"
+	case r.Name != node.Name || r.Address != node.Replication:
+		return node.Name + " is registered under another name or address"
+	case r.Status == Diverged:
+		return "MAIN says " + node.Name + " has diverged"
+	case r.Status == Invalid && s.is(RoleReplica) && in.Now.Sub(r.Since) >= healAfter && in.estranged(r.Node):
+		return node.Name + " has restarted and does not know its MAIN any more"
+	}
+	return ""
+}
+
+// estranged reports whether an answering replica may have forgotten its MAIN: it
+// restarted after it joined, or holds another database (recorded on 3.6.2: a
+// wiped replica stays invalid until DROP and REGISTER). Only then is it
+// registered anew: a REGISTER that MAIN cannot connect blocks MAIN for 5 s.
+func (in Input) estranged(n Ordinal) bool {
+	s := in.Nodes[n]
+	other := in.Record.UUID != "" && s.Data.Known && s.Data.UUID != in.Record.UUID
+	if !in.restarted(n) && !other {
+		return false
+	}
+	a, tried := in.Attempts[in.registration(n, Async)]
+	return !tried || a.Process != s.Process
+}
+
+// takeSeat brings the one who shall hold the seat into it: caught up as ASYNC
+// first, then registered anew as the one MAIN waits for.
+func (in Input) takeSeat() (Decision, bool) {
+	rec := in.Record
+	if rec.Seat == NoNode || !in.eligible(rec.Seat) {
+		return Decision{}, false
+	}
+	mode := in.Nodes[rec.Main].Version.SeatMode()
+	reg := in.registration(rec.Seat, mode)
+	name := in.name(rec.Seat)
+	r, listed := in.Nodes[rec.Main].Replica(rec.Seat)
+	switch {
+	case !listed && (rec.Stage == Promoting || in.justDropped(rec.Seat)):
+		if in.refused(rec.Seat) {
+			return Decision{}, false
+		}
+		return in.attempt(reg, "%s takes the standby seat", name)
+	case !listed, r.Ghost:
+		return Decision{}, false
+	case r.Mode == mode && r.Whole():
+		return Decision{}, false
+	case r.Mode == mode:
+		return wait("%s catches up to hold the standby seat", name).within(watchSoon), true
+	case !in.near(rec.Seat):
+		return Decision{}, false
+	case rec.Stage == Serving || r.Whole():
+		return in.drop(r, name+" is caught up and takes the standby seat")
+	}
+	return wait("%s catches up before it takes the standby seat", name).within(watchSoon), true
+}
+
+// justDropped reports whether node n was dropped, caught up, moments ago, to
+// come back as the holder of the seat.
+func (in Input) justDropped(n Ordinal) bool {
+	for s, a := range in.Attempts {
+		if s.Kind == Drop && s.Node == in.Record.Main && s.Replica == n && s.Epoch == in.Record.Epoch &&
+			a.Failures == 0 && in.Record.Stage == Quiescing && in.Now.Sub(a.At) < in.Policy.QuiesceFor {
+			return true
+		}
+	}
+	return false
+}
+
+// registerMissing registers every replica that answers and is not listed.
+func (in Input) registerMissing() (Decision, bool) {
+	rec := in.Record
+	for _, n := range in.others(rec.Main) {
+		if _, listed := in.Nodes[rec.Main].Replica(n); listed || !in.eligible(n) || in.refusedTwice(n) {
+			continue
+		}
+		if rec.Stage == Promoting && in.refused(n) {
+			continue // not worth keeping clients waiting
+		}
+		if d, ok := in.attempt(in.registration(n, Async), "%s follows %s", in.name(n), in.name(rec.Main)); ok {
+			return d, true
+		}
+	}
+	return Decision{}, false
+}
+
+// dropLeftover takes the former holder out of the seat once the new one is in
+// it, so that MAIN is never without one; with nobody to follow it, at once.
+func (in Input) dropLeftover() (Decision, bool) {
+	rec := in.Record
+	if rec.Seat == NoNode && in.Policy.Durability == Strict {
+		return Decision{}, false // blocked writes are what the policy asks for
+	}
+	if rec.Seat != NoNode {
+		if r, _ := in.Nodes[rec.Main].Replica(rec.Seat); !r.Mode.Waited() || !r.Whole() {
+			return Decision{}, false
+		}
+	}
+	for _, r := range in.Nodes[rec.Main].Replicas {
+		if r.Node == NoNode || r.Node == rec.Seat || !r.Mode.Waited() || r.Ghost {
+			continue
+		}
+		if _, promotable := rec.Proof(r.Node); promotable {
+			next := rec.clone()
+			next.Promotable = nil
+			return record(next, "%s gives up the standby seat and is not promotable any more", in.name(r.Node)), true
+		}
+		if d, ok := in.drop(r, in.name(r.Node)+" does not hold the standby seat any more"); ok {
+			return d, true
+		}
+	}
+	return Decision{}, false
+}
+
+func (in Input) registration(n Ordinal, mode Mode) Step {
+	return Step{Kind: Register, Node: in.Record.Main, Epoch: in.Record.Epoch, Replica: n, Mode: mode}
+}
+
+func (in Input) drop(r Replica, why string) (Decision, bool) {
+	return in.attempt(Step{Kind: Drop, Node: in.Record.Main, Epoch: in.Record.Epoch, Replica: r.Node, Name: r.Name}, "%s", why)
+}
+
+// attempt takes step s if it is due. While work is held a step that is not due
+// is waited for; otherwise it is as if there were none.
+func (in Input) attempt(s Step, format string, args ...any) (Decision, bool) {
+	ok, left := in.due(s)
+	if ok {
+		return take(s, format, args...), true
+	}
+	if left <= 2*retryBusy {
+		return wait(format, args...).within(left), true
+	}
+	return Decision{}, false
+}
+
+// eligible reports whether node n may be registered: a usable replica that
+// answers and is not waiting for its data to be moved aside.
+func (in Input) eligible(n Ordinal) bool {
+	s := in.Nodes[n]
+	if !s.is(RoleReplica) || in.unusable(n) != "" {
+		return false
+	}
+	b, rebuilding := in.Record.Rebuild(n)
+	return !rebuilding || b.Process.ID != s.Process.ID
+}
+
+// near reports whether node n follows MAIN closely enough to be worth a seat.
+// Under load an ASYNC replica is rarely ready (recorded on 3.6.2); the distance
+// counts, not the word.
+func (in Input) near(n Ordinal) bool {
+	r, ok := in.Nodes[in.Record.Main].Replica(n)
+	if !ok || r.Ghost || r.Behind > 0 || r.Behind < -seatGap {
+		return false
+	}
+	return r.Status == Ready || r.Status == Replicating || r.Status == Recovering
+}
+
+// refused reports whether MAIN has refused the process that node n runs now
+// for holding other data; refusedTwice whether it has been asked again.
+func (in Input) refused(n Ordinal) bool      { return in.refusals(n) >= 1 }
+func (in Input) refusedTwice(n Ordinal) bool { return in.refusals(n) >= 2 }
+
+func (in Input) refusals(n Ordinal) int {
+	count := 0
+	for _, mode := range []Mode{Async, Sync, StrictSync} {
+		a := in.Attempts[in.registration(n, mode)]
+		if a.Failure == Refuses && a.Process == in.Nodes[n].Process {
+			count += a.Failures
+		}
+	}
+	return count
+}

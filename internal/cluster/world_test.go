@@ -1,0 +1,277 @@
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// world is a small model of Memgraph nodes for scenarios: enough of their
+// observable behaviour to play a decision through to its end. It is no judge of
+// Memgraph; the contract suite is.
+type world struct {
+	now      time.Time
+	term     time.Time
+	policy   Policy
+	topology Topology
+	nodes    []*server
+	rec      *Record
+	last     *Record
+	sighted  []Sighting
+	attempts Attempts
+	requests []Request
+	opinions map[Ordinal][]Opinion
+	fail     map[string][]Failure // step text → failures to come
+	writes   int
+	out      strings.Builder
+}
+
+// server is one modelled node.
+type server struct {
+	up, silent bool
+	leaving    bool
+	runs       int
+	boot       string
+	role       Role
+	uuid       string
+	vertices   int64
+	version    Version
+	wal        Truth
+	mode       string
+	foreign    string // data nobody acknowledged: refused with error 3
+	rows       []Replica
+	lag        map[Ordinal]int64
+	master     Ordinal // whom a replica obeys
+	born       Role
+}
+
+func newWorld(n int) *world {
+	w := &world{now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), policy: DefaultPolicy(), attempts: Attempts{}, fail: map[string][]Failure{}, opinions: map[Ordinal][]Opinion{}}
+	w.term = w.now
+	for i := range n {
+		w.topology = append(w.topology, Node{Name: fmt.Sprintf("memgraph-%d", i), Bolt: fmt.Sprintf("10.0.0.%d:7687", i), Replication: fmt.Sprintf("10.0.0.%d:10000", i)})
+		w.nodes = append(w.nodes, &server{up: true, runs: 1, boot: "b1", role: RoleReplica, born: RoleReplica, uuid: fmt.Sprintf("u%d", i), version: Version{3, 12, 0}, wal: Yes, mode: "IN_MEMORY_TRANSACTIONAL", lag: map[Ordinal]int64{}, master: NoNode})
+	}
+	w.sighted = make([]Sighting, n)
+	return w
+}
+
+func (w *world) process(n Ordinal) Process {
+	s := w.nodes[n]
+	return Process{ID: fmt.Sprintf("p%d.%d", n, s.runs), Boot: s.boot}
+}
+
+// look makes the sighting of node n.
+func (w *world) look(n Ordinal) Sighting {
+	s := w.nodes[n]
+	v := Sighting{Since: w.now, Process: w.process(n), Gone: !s.up, Leaving: s.leaving, Opinions: w.opinions[n]}
+	switch {
+	case !s.up:
+		v.Contact = Refused
+	case s.silent:
+		v.Contact = Silent
+	default:
+		v.Contact, v.Answered, v.Role, v.Version, v.WAL = Answered, w.now, s.role, s.version, s.wal
+		v.Data = Data{Known: true, UUID: s.uuid, Vertices: s.vertices, Mode: s.mode}
+		if s.role == RoleMain {
+			v.Listed = true
+			for _, r := range s.rows {
+				v.Replicas = append(v.Replicas, w.row(n, r))
+			}
+		}
+	}
+	return v.After(w.sighted[n])
+}
+
+// row is how MAIN n lists replica r now.
+func (w *world) row(n Ordinal, r Replica) Replica {
+	if r.Ghost || r.Node == NoNode || r.Status == Diverged {
+		return r
+	}
+	t := w.nodes[r.Node]
+	switch {
+	case !t.up || t.silent || t.role != RoleReplica || t.master != n:
+		r.Status = Invalid
+	case w.nodes[n].lag[r.Node] != 0:
+		r.Status, r.Behind = Recovering, w.nodes[n].lag[r.Node]
+	default:
+		r.Status = Ready
+	}
+	return r
+}
+
+// do carries out a step on the model.
+func (w *world) do(s Step) Failure {
+	if list := w.fail[s.String()]; len(list) > 0 {
+		w.fail[s.String()] = list[1:]
+		return list[0]
+	}
+	n := w.nodes[s.Node]
+	if s.Kind == Restart {
+		w.restart(s.Node)
+		return 0
+	}
+	if !n.up || n.silent {
+		return Unreachable
+	}
+	switch s.Kind {
+	case Promote:
+		n.role, n.rows, n.master = RoleMain, nil, NoNode
+	case Demote:
+		n.role, n.rows, n.master = RoleReplica, nil, NoNode
+	case Mark:
+		for _, r := range n.rows {
+			if v := w.row(s.Node, r); v.Mode == StrictSync && !v.Ghost && !v.Whole() {
+				return Aborted
+			}
+		}
+		w.writes++
+	case Register:
+		return w.register(s)
+	case Drop:
+		n.rows = slices.DeleteFunc(n.rows, func(r Replica) bool { return r.Name == s.Name })
+	}
+	return 0
+}
+
+func (w *world) register(s Step) Failure {
+	n, t := w.nodes[s.Node], w.nodes[s.Replica]
+	r := Replica{Name: w.topology[s.Replica].Name, Node: s.Replica, Address: w.topology[s.Replica].Replication, Mode: s.Mode}
+	switch {
+	case !t.up || t.silent || t.role != RoleReplica:
+		r.Ghost = true
+		n.rows = append(n.rows, r)
+		return Deaf
+	case t.foreign != "":
+		r.Ghost = true
+		n.rows = append(n.rows, r)
+		return Refuses
+	}
+	t.master, t.uuid = s.Node, n.uuid
+	t.vertices = n.vertices
+	n.rows = append(n.rows, r)
+	return 0
+}
+
+// restart ends and starts a node's process, as the platform does; a rebuild in
+// the record moves its data aside.
+func (w *world) restart(n Ordinal) {
+	s := w.nodes[n]
+	if w.rec != nil {
+		if b, ok := w.rec.Rebuild(n); ok && b.Process == w.process(n) {
+			s.vertices, s.foreign, s.uuid = 0, "", fmt.Sprintf("u%d.%d", n, s.runs)
+		}
+	}
+	s.up, s.silent, s.role, s.rows = true, false, s.born, nil
+	s.runs++
+}
+
+func (w *world) input() Input {
+	for i := range w.nodes {
+		w.sighted[i] = w.look(Ordinal(i))
+	}
+	return Input{Record: w.rec, Policy: w.policy, Topology: w.topology, Attempts: w.attempts, Requests: w.requests, Last: w.last,
+		Observation: Observation{Now: w.now, Term: w.term, Nodes: slices.Clone(w.sighted)}}
+}
+
+// settle decides and acts until nothing is left to do within d, and writes down
+// what was decided. It returns the last decision.
+func (w *world) settle(d time.Duration) Decision {
+	end := w.now.Add(d)
+	last := ""
+	for range 400 {
+		dec := Decide(w.input())
+		w.requests = slices.DeleteFunc(w.requests, func(r Request) bool { return slices.Contains(dec.Handled, r.ID) })
+		switch {
+		case dec.Record != nil:
+			next := *dec.Record
+			next.LastUpdated = w.now
+			w.rec = &next
+			fmt.Fprintf(&w.out, "record %s\n  %s\n", w.brief(), dec.Why)
+			last = ""
+		case dec.Step.Kind != NoStep:
+			failure := w.do(dec.Step)
+			w.note(dec.Step, failure)
+			fmt.Fprintf(&w.out, "%s", dec.Step)
+			if failure != 0 {
+				fmt.Fprintf(&w.out, ": %s", failure)
+			}
+			fmt.Fprintf(&w.out, "\n  %s\n", dec.Why)
+			w.now = w.now.Add(2 * time.Millisecond)
+			last = ""
+		default:
+			if dec.Why != last {
+				fmt.Fprintf(&w.out, "wait\n  %s\n", dec.Why)
+				last = dec.Why
+			}
+			if !w.now.Add(dec.Wake).Before(end) {
+				w.now = end
+				return dec
+			}
+			w.now = w.now.Add(dec.Wake)
+		}
+	}
+	fmt.Fprintf(&w.out, "STILL BUSY after 400 decisions\n")
+	return Decision{}
+}
+
+func (w *world) note(s Step, failure Failure) {
+	whose := s.Node
+	switch {
+	case s.Kind == Register:
+		whose = s.Replica
+	case s.Kind == Mark && s.Proves != NoNode:
+		whose = s.Proves
+	}
+	p := w.process(whose)
+	a := w.attempts[s]
+	if a.Process != p {
+		a.Failures = 0
+	}
+	a.At, a.Failure, a.Process = w.now, failure, p
+	a.Tries++
+	if failure == 0 {
+		a.Failures = 0
+	} else {
+		a.Failures++
+	}
+	w.attempts[s] = a
+}
+
+// brief shows the record's promises in one line.
+func (w *world) brief() string {
+	r := w.rec
+	if r == nil {
+		return "none"
+	}
+	b := fmt.Sprintf("epoch %d %s main %d seat %s promotable %s", r.Epoch, r.Stage, r.Main, short(r.Seat), shortProofs(r.Promotable))
+	if len(r.Heirs) > 0 {
+		b += " heirs " + shortProofs(r.Heirs)
+	}
+	for _, v := range r.Rebuilds {
+		b += " rebuild " + short(v.Node)
+	}
+	if r.Paused {
+		b += " paused"
+	}
+	return b
+}
+
+func short(n Ordinal) string {
+	if n == NoNode {
+		return "-"
+	}
+	return fmt.Sprint(int(n))
+}
+
+func shortProofs(list []Proof) string {
+	if len(list) == 0 {
+		return "-"
+	}
+	var s []string
+	for _, p := range list {
+		s = append(s, short(p.Node))
+	}
+	return strings.Join(s, ",")
+}

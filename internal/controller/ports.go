@@ -16,6 +16,9 @@ type Nodes interface {
 	// Do takes one step (all but cluster.Restart), with a deadline of its own
 	// that fits the statement. Its error is a *cluster.StepError.
 	Do(ctx context.Context, s cluster.Step) error
+	// Watch keeps an idle connection to node n and calls changed at once when it
+	// breaks or comes up. It returns when ctx ends.
+	Watch(ctx context.Context, n cluster.Ordinal, changed func())
 }
 
 // Platform runs the nodes' processes: Kubernetes, or the sandbox.

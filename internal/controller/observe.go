@@ -1,0 +1,157 @@
+package controller
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"memgraph-controller/internal/cluster"
+)
+
+// look is the outcome of one look at a node.
+type look struct {
+	node     cluster.Ordinal
+	sighting cluster.Sighting
+	state    NodeState
+	turn     uint64 // the prober's turn in which it began
+	settled  bool   // the process was the same before and after
+}
+
+// prober looks at one node, on a schedule and on hints.
+type prober struct {
+	node  cluster.Ordinal
+	hints chan struct{}
+	turn  atomic.Uint64 // counts the steps taken on the node: an older look is void
+}
+
+func newProber(n cluster.Ordinal) *prober {
+	return &prober{node: n, hints: make(chan struct{}, 1)}
+}
+
+// hint asks for a look now.
+func (p *prober) hint() { nudge(p.hints) }
+
+// invalidate voids looks that began before now: a step has changed the node.
+func (p *prober) invalidate() { p.turn.Add(1) }
+
+// run looks at the node until ctx ends.
+func (p *prober) run(ctx context.Context, nodes Nodes, platform Platform, out chan<- look) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-p.hints:
+		}
+		v := p.look(ctx, nodes, platform)
+		select {
+		case <-ctx.Done():
+			return
+		case out <- v:
+		}
+		timer.Reset(probeEvery)
+	}
+}
+
+// look looks at the node once, within probeTimeout.
+func (p *prober) look(ctx context.Context, nodes Nodes, platform Platform) look {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	v := look{node: p.node, turn: p.turn.Load(), state: platform.State(p.node)}
+	v.sighting = nodes.Look(ctx, p.node)
+	after := platform.State(p.node)
+	v.settled = after.Process == v.state.Process
+	v.state = after
+	return v
+}
+
+// take merges a look into what is known. One that a step or a restart has
+// overtaken is void, and another is asked for.
+func (l *Loop) take(v look) {
+	p := l.probes[v.node]
+	if v.turn != p.turn.Load() || !v.settled {
+		p.hint()
+		l.platform()
+		return
+	}
+	now := time.Now()
+	s := v.sighting
+	s.Since = now
+	if s.Contact == cluster.Answered {
+		s.Answered = now
+	} else {
+		s.Answered = l.nodes[v.node].Answered
+		s.Opinions = l.nodes[v.node].Opinions
+	}
+	s.Process, s.Gone, s.Leaving = v.state.Process, v.state.Gone, v.state.Leaving
+	l.nodes[v.node] = s.After(l.nodes[v.node])
+}
+
+// drain merges the looks that are ready, so that a pass that acts for long
+// still sees the other nodes.
+func (l *Loop) drain() {
+	for {
+		select {
+		case v := <-l.looks:
+			l.take(v)
+		case v := <-l.opinions:
+			l.hear(v)
+		default:
+			return
+		}
+	}
+}
+
+// platform takes over what the platform knows without asking the nodes. What
+// another process said is not what this one says.
+func (l *Loop) platform() {
+	for n := range l.nodes {
+		st, s := l.Platform.State(cluster.Ordinal(n)), &l.nodes[n]
+		if st.Process != s.Process && s.Contact != cluster.NotProbed {
+			s.Contact, s.Since = cluster.NotProbed, time.Now()
+			l.probes[n].hint()
+		}
+		s.Process, s.Gone, s.Leaving = st.Process, st.Gone, st.Leaving
+	}
+}
+
+// opinions are the answers of the other controllers about one node.
+type opinions struct {
+	node cluster.Ordinal
+	list []cluster.Opinion
+}
+
+// ask has the other controllers look at a MAIN that has fallen silent, in time
+// for the end of its grace.
+func (l *Loop) ask(ctx context.Context) {
+	if l.Peers == nil || l.asking || l.rec == nil || int(l.rec.Main) >= len(l.nodes) {
+		return
+	}
+	m := l.rec.Main
+	s := l.nodes[m]
+	heard := s.Answered
+	if heard.Before(l.term) {
+		heard = l.term
+	}
+	silent := s.Contact == cluster.Silent || s.Contact == cluster.Foreign
+	if !silent || time.Since(heard) < l.Policy.FailAfter-askAhead || time.Since(l.asked) < askEvery {
+		return
+	}
+	l.asking, l.asked = true, time.Now()
+	l.wg.Go(func() {
+		asked, cancel := context.WithTimeout(ctx, probeTimeout)
+		defer cancel()
+		v := opinions{node: m, list: l.Peers.Ask(asked, m)}
+		select {
+		case <-ctx.Done():
+		case l.opinions <- v:
+		}
+	})
+}
+
+func (l *Loop) hear(v opinions) {
+	l.asking = false
+	l.nodes[v.node].Opinions = v.list
+}

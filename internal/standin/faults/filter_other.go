@@ -1,0 +1,14 @@
+//go:build !linux
+
+package faults
+
+import "syscall"
+
+func setFilter(_ syscall.Conn, drop bool) error {
+	if drop {
+		return ErrUnsupported
+	}
+	return nil
+}
+
+func setUserTimeout(syscall.Conn, int) error { return nil }

@@ -17,8 +17,9 @@ type Nodes interface {
 	// that fits the statement. Its error is a *cluster.StepError.
 	Do(ctx context.Context, s cluster.Step) error
 	// Watch keeps an idle connection to node n and calls changed at once when it
-	// breaks or comes up. It returns when ctx ends.
-	Watch(ctx context.Context, n cluster.Ordinal, changed func())
+	// breaks or comes up. It returns when ctx ends; its error is for a node that does
+	// not exist, a mistake of the caller.
+	Watch(ctx context.Context, n cluster.Ordinal, changed func()) error
 }
 
 // Platform runs the nodes' processes: Kubernetes, or the sandbox.

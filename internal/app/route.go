@@ -1,0 +1,40 @@
+package app
+
+import (
+	"memgraph-controller/internal/cluster"
+	"memgraph-controller/internal/gateway"
+)
+
+// routes turns records into routes. It is used by the watch's goroutine alone.
+type routes struct {
+	topology cluster.Topology
+	uid      string
+	base     uint64 // added to the record's epoch, so that routes only ever grow
+	last     uint64
+}
+
+// of returns the route for a record. A record that was created anew may begin
+// with a smaller epoch than the one before it; its route does not.
+func (t *routes) of(rec cluster.Record, uid string) gateway.Route {
+	if uid != t.uid && uint64(rec.Epoch)+t.base < t.last {
+		t.base = t.last
+	}
+	t.uid = uid
+	t.last = t.base + uint64(rec.Epoch)
+	r := gateway.Route{Epoch: t.last}
+	if int(rec.Main) < len(t.topology) {
+		r.Main = t.topology[rec.Main].Bolt
+	}
+	switch rec.Stage {
+	case cluster.Serving:
+		r.State = gateway.Open
+	case cluster.Quiescing:
+		r.State = gateway.Paused
+	}
+	for _, n := range rec.Readers {
+		if int(n) < len(t.topology) {
+			r.Readers = append(r.Readers, t.topology[n].Bolt)
+		}
+	}
+	return r
+}

@@ -81,6 +81,33 @@ func (t *Tx) Close(ctx context.Context) {
 	closeQuietly(ctx, t.drv.Close)
 }
 
+// Managed executes query as the driver's managed write transaction, which
+// retries whatever the driver takes for transient, and tells how often it tried.
+func Managed(ctx context.Context, addr, query string) (attempts int, a Answer) {
+	start := time.Now()
+	a = Answer{Query: query}
+	drv, err := open(addr)
+	if err != nil {
+		return 0, a.ended(AtConnect, err, start)
+	}
+	defer closeQuietly(ctx, drv.Close)
+	s := drv.NewSession(ctx, neo4j.SessionConfig{})
+	defer closeQuietly(ctx, s.Close)
+	_, err = s.ExecuteWrite(ctx, func(tx neo4j.ManagedTransaction) (any, error) {
+		attempts++
+		res, err := tx.Run(ctx, query, nil)
+		if err != nil {
+			return nil, err
+		}
+		return res.Consume(ctx)
+	})
+	if err != nil {
+		return attempts, a.ended(AtCommit, err, start)
+	}
+	a.Took = time.Since(start)
+	return attempts, a
+}
+
 // Verify asks the driver to verify connectivity to uri (bolt:// or neo4j://)
 // and returns the outcome as an Answer.
 func Verify(ctx context.Context, uri string) Answer {

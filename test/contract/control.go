@@ -17,8 +17,6 @@ var errNoControl = errors.New("the stand-in has no control port yet")
 
 var _ judge.Faults = control{}
 
-func (control) Cut(context.Context, *server.Node, *server.Node) error          { return errNoControl }
-func (control) Heal(context.Context, *server.Node, *server.Node) error         { return errNoControl }
 func (control) Crash(context.Context, *server.Node, judge.Point) error         { return errNoControl }
 func (control) LoseFinalize(context.Context, *server.Node, *server.Node) error { return errNoControl }
 func (control) PowerLoss(context.Context, *server.Node) error                  { return errNoControl }

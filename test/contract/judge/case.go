@@ -64,14 +64,9 @@ type Subject struct {
 	Faults  Faults
 }
 
-// Faults injects what a packet filter or a debugger would. A nil Faults means
-// there is no control port.
+// Faults injects what only a debugger or a power cut could. A nil Faults means
+// there is no control port. Cutting links needs none, see server.Node.Cut.
 type Faults interface {
-	// Cut makes replication traffic between two nodes vanish silently in both
-	// directions: established connections fall silent, new ones hang.
-	Cut(ctx context.Context, main, replica *server.Node) error
-	// Heal ends every cut between the two.
-	Heal(ctx context.Context, main, replica *server.Node) error
 	// Crash makes the node die by itself at the named moment of its next commit
 	// or promotion.
 	Crash(ctx context.Context, n *server.Node, p Point) error
@@ -95,7 +90,7 @@ const (
 )
 
 // NeedsControl is why a case is skipped on a real server.
-const NeedsControl = "needs the stand-in's control port (no packet filter here)"
+const NeedsControl = "needs the stand-in's control port"
 
 // wanted reports whether the case is judged on s at all.
 func (c Case) wanted(s *Subject) bool {

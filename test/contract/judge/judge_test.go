@@ -152,7 +152,7 @@ func TestTable(t *testing.T) {
 	want := `
 Memgraph 3.12.0
   5         failed     0.0s  register
-  17        skipped    0.0s  crash — skipped: needs the stand-in's control port (no packet filter here)
+  17        skipped    0.0s  crash — skipped: needs the stand-in's control port
 
 Memgraph 3.6.2
   2         passed     1.2s  later

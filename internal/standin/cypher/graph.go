@@ -16,8 +16,8 @@ type Node = bolt.Node
 // as a property set to null does not exist.
 //
 // Methods are not called concurrently. Errors are passed to the client; give
-// them a Bolt code (see bolt.Coded). Maps and slices passed in belong to the
-// Graph afterwards.
+// them a Bolt code (see bolt.Coded). Maps and slices passed in may be kept, and
+// like those of a Node are changed by nobody afterwards.
 type Graph interface {
 	// Create adds a node and returns its id.
 	Create(labels []string, props map[string]any) (int64, error)

@@ -1,0 +1,515 @@
+package cypher
+
+import (
+	"strconv"
+	"strings"
+
+	"memgraph-controller/internal/standin/bolt"
+)
+
+// binary operators by precedence, loosest first. AND binds tighter than XOR,
+// XOR tighter than OR; NOT and comparisons come after these.
+var logic = []string{"OR", "XOR", "AND"}
+
+// expression reads an expression.
+func (p *parser) expression() (expr, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	return p.logical(0)
+}
+
+// logical reads expressions joined by logic[level] and what binds tighter.
+func (p *parser) logical(level int) (expr, error) {
+	if level == len(logic) {
+		return p.negation()
+	}
+	left, err := p.logical(level + 1)
+	for err == nil && p.words(logic[level]) {
+		if err = p.operator(); err != nil {
+			break
+		}
+		var right expr
+		right, err = p.logical(level + 1)
+		left = logicExpr{logic[level], left, right}
+	}
+	return left, err
+}
+
+func (p *parser) negation() (expr, error) {
+	nots := 0
+	for p.words("NOT") {
+		nots++
+		if err := p.operator(); err != nil {
+			return nil, err
+		}
+	}
+	e, err := p.comparison()
+	for range nots {
+		e = notExpr{e}
+	}
+	return e, err
+}
+
+// comparison reads a chain such as 1 < x <= 5, which means 1 < x AND x <= 5.
+func (p *parser) comparison() (expr, error) {
+	left, err := p.binary(0)
+	if err != nil {
+		return nil, err
+	}
+	var chain expr
+	for {
+		op := p.peek().text
+		if p.peek().kind != tokenSymbol || !comparisons[op] {
+			break
+		}
+		p.pos++
+		if err := p.operator(); err != nil {
+			return nil, err
+		}
+		right, err := p.binary(0)
+		if err != nil {
+			return nil, err
+		}
+		if op == "!=" {
+			op = "<>"
+		}
+		var link expr = compareExpr{op, left, right}
+		if chain != nil {
+			link = logicExpr{"AND", chain, link}
+		}
+		chain, left = link, right
+	}
+	if chain != nil {
+		return chain, nil
+	}
+	return left, nil
+}
+
+var comparisons = map[string]bool{"=": true, "<>": true, "!=": true, "<": true, "<=": true, ">": true, ">=": true}
+
+// levels of arithmetic, loosest first.
+var levels = []string{"+-", "*/%", "^"}
+
+func (p *parser) binary(level int) (expr, error) {
+	if level == len(levels) {
+		return p.signed()
+	}
+	left, err := p.binary(level + 1)
+	for err == nil {
+		t := p.peek()
+		if t.kind != tokenSymbol || len(t.text) != 1 || !strings.Contains(levels[level], t.text) {
+			break
+		}
+		p.pos++
+		if err = p.operator(); err != nil {
+			break
+		}
+		var right expr
+		right, err = p.binary(level + 1)
+		left = arithExpr{t.text, left, right}
+	}
+	return left, err
+}
+
+// signed reads unary plus and minus. The sign of a number is part of it.
+func (p *parser) signed() (expr, error) {
+	var signs []string
+	for p.peek().isSymbol("-") || p.peek().isSymbol("+") {
+		signs = append(signs, p.take().text)
+		next := p.peek()
+		if signs[len(signs)-1] == "-" && next.kind == tokenInt {
+			p.pos++
+			e, err := p.postfix(p.integer("-" + next.text))
+			return wrapSigns(signs[:len(signs)-1], e), err
+		}
+		if err := p.operator(); err != nil {
+			return nil, err
+		}
+	}
+	atom, err := p.atom()
+	if err != nil {
+		return nil, err
+	}
+	e, err := p.postfix(atom)
+	return wrapSigns(signs, e), err
+}
+
+func wrapSigns(signs []string, e expr) expr {
+	for i := len(signs) - 1; i >= 0; i-- {
+		e = signExpr{signs[i], e}
+	}
+	return e
+}
+
+// integer returns the literal with the digits.
+func (p *parser) integer(digits string) expr {
+	base := 10
+	plain := strings.TrimPrefix(digits, "-")
+	switch {
+	case strings.HasPrefix(plain, "0x") || strings.HasPrefix(plain, "0X"):
+		base = 16
+		digits = strings.Replace(digits, plain, plain[2:], 1)
+	case len(plain) > 1 && plain[0] == '0':
+		base = 8
+	}
+	n, err := strconv.ParseInt(digits, base, 64)
+	if err != nil {
+		p.mean("Integer literal exceeds 64 bits.")
+	}
+	return literal{n}
+}
+
+// postfix reads what may follow an atom: properties, labels, indexes and the
+// text and list operators, which in this grammar bind tighter than arithmetic.
+func (p *parser) postfix(e expr) (expr, error) {
+	for {
+		next, err := p.suffix(e)
+		if err != nil || next == nil {
+			return e, err
+		}
+		if err := p.operator(); err != nil {
+			return nil, err
+		}
+		e = next
+	}
+}
+
+// suffix reads one suffix of e; nil if there is none.
+func (p *parser) suffix(e expr) (expr, error) {
+	switch {
+	case p.symbol("."):
+		key, err := p.name()
+		return propertyExpr{e, key}, err
+	case p.peek().isSymbol(":"):
+		labels, err := p.labels()
+		return labelsExpr{e, labels}, err
+	case p.symbol("["):
+		return p.index(e)
+	case p.words("IN"):
+		list, err := p.operand()
+		return inExpr{e, list}, err
+	case p.words("STARTS", "WITH"):
+		right, err := p.operand()
+		return textExpr{"STARTS WITH", e, right}, err
+	case p.words("ENDS", "WITH"):
+		right, err := p.operand()
+		return textExpr{"ENDS WITH", e, right}, err
+	case p.words("CONTAINS"):
+		right, err := p.operand()
+		return textExpr{"CONTAINS", e, right}, err
+	case p.words("IS", "NULL"):
+		return isNullExpr{e, false}, nil
+	case p.words("IS", "NOT", "NULL"):
+		return isNullExpr{e, true}, nil
+	case p.peek().isSymbol("=~"):
+		return nil, p.unsupported("regular expressions are")
+	}
+	return nil, nil
+}
+
+// operand reads an atom with its properties, which is what the text and list
+// operators take on their right.
+func (p *parser) operand() (expr, error) {
+	e, err := p.atom()
+	for err == nil {
+		switch {
+		case p.symbol("."):
+			var key string
+			key, err = p.name()
+			e = propertyExpr{e, key}
+		case p.peek().isSymbol("[") && !isLiteralList(e):
+			p.pos++
+			e, err = p.index(e)
+		default:
+			return e, nil
+		}
+		if err == nil {
+			err = p.operator()
+		}
+	}
+	return nil, err
+}
+
+func isLiteralList(e expr) bool { _, ok := e.(listExpr); return ok }
+
+// index reads the rest of e[i], e[i..j].
+func (p *parser) index(e expr) (expr, error) {
+	var from, to expr
+	var err error
+	if !p.peek().isSymbol("..") {
+		if from, err = p.expression(); err != nil {
+			return nil, err
+		}
+	}
+	if !p.symbol("..") {
+		return indexExpr{e, from}, p.wantSymbol("]")
+	}
+	if !p.peek().isSymbol("]") {
+		if to, err = p.expression(); err != nil {
+			return nil, err
+		}
+	}
+	return sliceExpr{e, from, to}, p.wantSymbol("]")
+}
+
+// atom reads the smallest expressions.
+func (p *parser) atom() (expr, error) {
+	t := p.peek()
+	switch t.kind {
+	case tokenInt:
+		p.pos++
+		return p.integer(t.text), nil
+	case tokenFloat:
+		p.pos++
+		f, err := strconv.ParseFloat(t.text, 64)
+		if err != nil {
+			p.mean("Couldn't parse string to double.")
+		}
+		return literal{f}, nil
+	case tokenString:
+		p.pos++
+		return literal{t.text}, nil
+	case tokenParameter:
+		p.pos++
+		p.params[t.text] = true
+		return paramExpr{t.text}, nil
+	case tokenWord, tokenQuoted:
+		return p.word()
+	}
+	switch {
+	case p.symbol("("):
+		return p.parenthesized()
+	case p.symbol("["):
+		return p.list()
+	case p.peek().isSymbol("{"):
+		return p.mapLiteral()
+	}
+	return nil, p.noViable(p.pos)
+}
+
+func (p *parser) parenthesized() (expr, error) {
+	e, err := p.expression()
+	if err != nil {
+		return nil, err
+	}
+	return e, p.wantSymbol(")")
+}
+
+// list reads a list after its bracket.
+func (p *parser) list() (expr, error) {
+	list := listExpr{}
+	for first := true; !p.symbol("]"); first = false {
+		if !first {
+			if err := p.wantSymbol(","); err != nil {
+				return nil, err
+			}
+		}
+		if first && p.peek().kind == tokenWord && p.peekAt(1).isWord("IN") && p.comprehension() {
+			return nil, p.unsupported("list comprehensions are")
+		}
+		item, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		list.items = append(list.items, item)
+	}
+	return constant(list, list.items), nil
+}
+
+// comprehension reports whether the list being read goes on with WHERE or |
+// on its own level.
+func (p *parser) comprehension() bool {
+	depth := 0
+	for _, t := range p.tokens[p.pos:] {
+		switch {
+		case t.isSymbol("["), t.isSymbol("("), t.isSymbol("{"):
+			depth++
+		case depth == 0 && (t.isSymbol("|") || t.isWord("WHERE")):
+			return true
+		case t.isSymbol("]"), t.isSymbol(")"), t.isSymbol("}"):
+			if depth--; depth < 0 {
+				return false
+			}
+		}
+	}
+	return false
+}
+
+// mapLiteral reads {key: value, ...}.
+func (p *parser) mapLiteral() (mapExpr, error) {
+	m := mapExpr{}
+	if err := p.wantSymbol("{"); err != nil {
+		return m, err
+	}
+	for first := true; !p.symbol("}"); first = false {
+		if !first {
+			if err := p.wantSymbol(","); err != nil {
+				return m, err
+			}
+		}
+		key, err := p.name()
+		if err != nil {
+			return m, err
+		}
+		if err := p.wantSymbol(":"); err != nil {
+			return m, err
+		}
+		value, err := p.expression()
+		if err != nil {
+			return m, err
+		}
+		m.keys, m.values = append(m.keys, key), append(m.values, value)
+	}
+	return m, nil
+}
+
+// constant evaluates e now if all parts are literals.
+func constant(e expr, parts []expr) expr {
+	for _, part := range parts {
+		if _, ok := part.(literal); !ok {
+			return e
+		}
+	}
+	if v, err := e.eval(nil); err == nil {
+		return literal{v}
+	}
+	return e
+}
+
+// word reads what begins with a name: a literal, CASE, a function, a variable.
+func (p *parser) word() (expr, error) {
+	t := p.take()
+	if t.kind == tokenWord && !p.peek().isSymbol("(") {
+		switch strings.ToUpper(t.text) {
+		case "TRUE":
+			return literal{true}, nil
+		case "FALSE":
+			return literal{false}, nil
+		case "NULL":
+			return literal{nil}, nil
+		case "CASE":
+			return p.caseOf()
+		}
+	}
+	if p.peek().isSymbol("(") {
+		p.pos++
+		return p.call(t)
+	}
+	return slotExpr{p.resolve(t.text)}, nil
+}
+
+func (p *parser) caseOf() (expr, error) {
+	e := caseExpr{}
+	var err error
+	if !p.ahead("WHEN") {
+		if e.subject, err = p.expression(); err != nil {
+			return nil, err
+		}
+	}
+	for p.words("WHEN") {
+		var w caseWhen
+		if w.when, err = p.expression(); err != nil {
+			return nil, err
+		}
+		if err := p.wantWords("THEN"); err != nil {
+			return nil, err
+		}
+		if w.then, err = p.expression(); err != nil {
+			return nil, err
+		}
+		e.whens = append(e.whens, w)
+	}
+	if len(e.whens) == 0 {
+		return nil, p.mismatched("WHEN")
+	}
+	if p.words("ELSE") {
+		if e.fallback, err = p.expression(); err != nil {
+			return nil, err
+		}
+	}
+	return e, p.wantWords("END")
+}
+
+// call reads the arguments of a function after the opening parenthesis.
+func (p *parser) call(name token) (expr, error) {
+	lower := strings.ToLower(name.text)
+	if lower == "count" && p.symbol("*") {
+		return p.aggregate(&aggregation{name: lower}), p.wantSymbol(")")
+	}
+	distinct := p.words("DISTINCT")
+	if aggregates[lower] {
+		return p.aggregateCall(lower, distinct)
+	}
+	var args []expr
+	for first := true; !p.symbol(")"); first = false {
+		if !first {
+			if err := p.wantSymbol(","); err != nil {
+				return nil, err
+			}
+		}
+		arg, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, arg)
+	}
+	f, ok := functions[lower]
+	switch {
+	case !ok:
+		p.mean("Function '%s' doesn't exist.", strings.ToUpper(name.text))
+	case len(args) < f.min || f.max >= 0 && len(args) > f.max:
+		p.mean("'%s' requires %s.", lower, f.arity())
+	}
+	return callExpr{name.text, f, args}, nil
+}
+
+// arity says how many arguments f takes.
+func (f function) arity() string {
+	switch {
+	case f.max == 0:
+		return "no arguments"
+	case f.min == f.max:
+		return "exactly " + strconv.Itoa(f.min) + " argument" + map[bool]string{true: "s"}[f.min > 1]
+	case f.max < 0:
+		return "at least " + strconv.Itoa(f.min) + " argument"
+	}
+	return "between " + strconv.Itoa(f.min) + " and " + strconv.Itoa(f.max) + " arguments"
+}
+
+// aggregateCall reads the argument of an aggregating function.
+func (p *parser) aggregateCall(name string, distinct bool) (expr, error) {
+	if p.inAgg {
+		p.mean("Using aggregation functions inside aggregation functions is not allowed.")
+	}
+	outer := p.inAgg
+	p.inAgg = true
+	arg, err := p.expression()
+	p.inAgg = outer
+	if err != nil {
+		return nil, err
+	}
+	return p.aggregate(&aggregation{name: name, arg: arg, distinct: distinct}), p.wantSymbol(")")
+}
+
+// aggregate notes an aggregation and returns the expression for its result.
+func (p *parser) aggregate(a *aggregation) expr {
+	if p.aggs == nil {
+		p.mean("Aggregation functions are only allowed in WITH and RETURN.")
+		return literal{nil}
+	}
+	a.slot = p.declare("")
+	*p.aggs = append(*p.aggs, a)
+	return slotExpr{a.slot}
+}
+
+// missing returns the error for the first parameter not in params.
+func missing(want []string, params map[string]any) error {
+	for _, name := range want {
+		if _, ok := params[name]; !ok {
+			return bolt.ClientError("Parameter $" + name + " not provided.")
+		}
+	}
+	return nil
+}

@@ -54,6 +54,10 @@ type options struct {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == server.WithHosts {
+		fmt.Fprintln(os.Stderr, "contract:", server.Become(os.Args[2:]))
+		os.Exit(exitBroken)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	opts, err := parse(os.Args[1:], os.Getenv("MEMGRAPH"), os.Stderr)

@@ -21,7 +21,7 @@ import (
 // All returns every case, in no particular order.
 func All() []judge.Case {
 	return slices.Concat(freshCases, roleCases, registerCases, commitCases, strictCases, crashCases,
-		lineageCases, divergenceCases, restartCases, heirCases, stallCases, cutCases, lockCases, surfaceCases, boltCases)
+		lineageCases, divergenceCases, restartCases, nameCases, heirCases, stallCases, cutCases, lockCases, surfaceCases, boltCases)
 }
 
 // marker is a write that leaves no trace but a durable epoch.

@@ -50,7 +50,10 @@ func (l *Launcher) serve() {
 // Start starts cmd in a process group of its own, to be killed when this
 // process ends, however it ends.
 func (l *Launcher) Start(cmd *exec.Cmd) error {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
 	r := launch{cmd: cmd, reply: make(chan error, 1)}
 	select {
 	case l.requests <- r:

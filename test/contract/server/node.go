@@ -40,6 +40,7 @@ type Node struct {
 	Control int // the stand-in's control port; 0 on a real server
 	Dir     string
 	Flags   []string // extra flags; a later one of the same name wins
+	Hosts   string   // a file the process sees as /etc/hosts; empty for the machine's own
 
 	prog     Program
 	launcher *Launcher
@@ -129,6 +130,11 @@ func (n *Node) Launch() error {
 	}
 	defer log.Close()
 	cmd := exec.Command(n.prog.Path, n.Args()...)
+	if n.Hosts != "" {
+		if err := privately(cmd, n.Hosts); err != nil {
+			return fmt.Errorf("start %s: %w", n.Name, err)
+		}
+	}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = n.Dir, log, log
 	if err := n.launcher.Start(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", n.Name, err)
@@ -246,6 +252,9 @@ func (n *Node) Listening(ctx context.Context) bool {
 	_ = c.Close()
 	return true
 }
+
+// Pid returns the process id of a running node.
+func (n *Node) Pid() int { return n.cmd.Process.Pid }
 
 // LastWords returns the last lines of the log joined by " / ".
 func (n *Node) LastWords(lines int) string {

@@ -117,7 +117,7 @@ func (w *world) do(s Step) Failure {
 	}
 	switch s.Kind {
 	case Promote:
-		n.role, n.rows, n.master = RoleMain, nil, NoNode
+		n.role, n.rows, n.master, n.foreign = RoleMain, nil, NoNode, "" // now it is the others' history
 	case Demote:
 		n.role, n.rows, n.master = RoleReplica, nil, NoNode
 	case Mark:

@@ -17,7 +17,7 @@ type conn struct {
 	net.Conn // the socket, as seen by who does not know of faults
 	socket   *net.TCPConn
 	link     *Link
-	peer string
+	peer     string
 
 	mu       sync.Mutex
 	drained  *sync.Cond // signalled when pending shrinks or the connection ends

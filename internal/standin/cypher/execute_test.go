@@ -325,7 +325,7 @@ func TestLabelScans(t *testing.T) {
 }
 
 func TestUnwindStreams(t *testing.T) {
-	statement, err := Parse("UNWIND range(1, 1000000000000) AS i RETURN i, [i] LIMIT 300000")
+	statement, err := Parse("UNWIND range(1, 1000000000000) AS i RETURN i, [i] LIMIT 100000")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,8 +352,8 @@ func TestUnwindStreams(t *testing.T) {
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if n != 300000 {
-		t.Errorf("%d rows; want 300000", n)
+	if n != 100000 {
+		t.Errorf("%d rows; want 100000", n)
 	}
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 4<<20 {
 		t.Errorf("heap grew by %d bytes", grown)

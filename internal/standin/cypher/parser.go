@@ -10,7 +10,7 @@ import (
 // Bounds that keep a hostile statement from exhausting the stack.
 const (
 	maxNesting   = 250    // of expressions
-	maxOperators = 50_000 // in a statement
+	maxOperators = 20_000 // in a statement
 )
 
 // parser reads one statement. Variables are resolved while reading, so that

@@ -64,7 +64,11 @@ func (n *Nodes) do(ctx context.Context, s cluster.Step) (cluster.Failure, error)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if s.Kind == cluster.Register {
-		if err := n.probe(ctx, s.Replica); err != nil {
+		replica, err := n.find(s.Replica)
+		if err != nil {
+			return cluster.Unclear, err
+		}
+		if err := replica.probe(ctx); err != nil {
 			return cluster.Deaf, err
 		}
 	}
@@ -192,7 +196,7 @@ func (n *Nodes) uncoded(ctx context.Context, l *line, replica cluster.Ordinal) c
 	if err != nil {
 		return cluster.Unclear
 	}
-	if n.probe(ctx, replica) != nil {
+	if n.nodes[replica].probe(ctx) != nil {
 		return cluster.Deaf
 	}
 	r, ok := listed(list, n.topology[replica])
@@ -245,16 +249,12 @@ func listed(list []cluster.Replica, target cluster.Node) (cluster.Replica, bool)
 	return cluster.Replica{}, false
 }
 
-// probe reports whether the replication port of node o accepts a connection.
-func (n *Nodes) probe(ctx context.Context, o cluster.Ordinal) error {
-	at, err := n.find(o)
-	if err != nil {
-		return err
-	}
+// probe reports whether n's replication port accepts a connection.
+func (n *node) probe(ctx context.Context) error {
 	dialer := net.Dialer{Timeout: probeLimit}
-	conn, err := dialer.DialContext(ctx, "tcp", at.Replication)
+	conn, err := dialer.DialContext(ctx, "tcp", n.Replication)
 	if err != nil {
-		return fmt.Errorf("replication port of %s: %w", at.Name, err)
+		return fmt.Errorf("replication port of %s: %w", n.Name, err)
 	}
 	return conn.Close()
 }

@@ -52,6 +52,13 @@ func (p *pipes) connect(t *testing.T) net.Conn {
 	return ours
 }
 
+// server returns the server's end of the next session, once bytes may flow.
+func (p *pipes) server() net.Conn {
+	c := <-p.servers
+	synctest.Wait()
+	return c
+}
+
 // readAll reads to the end and says how long that took.
 func readAll(c net.Conn) (string, time.Duration) {
 	begin := time.Now()
@@ -116,7 +123,7 @@ func TestPauseHoldsBackBytesToMainOnly(t *testing.T) {
 		paused := Route{Epoch: 1, Main: "m:1", State: Paused}
 		g.Follow(open)
 		c := p.connect(t)
-		srv := <-p.servers
+		srv := p.server()
 		defer srv.Close()
 
 		g.Follow(paused)
@@ -148,7 +155,7 @@ func TestPauseInterruptsAWriteUnderWay(t *testing.T) {
 		route := Route{Epoch: 1, Main: "m:1", State: Open}
 		g.Follow(route)
 		c := p.connect(t)
-		srv := <-p.servers
+		srv := p.server()
 		defer srv.Close()
 		go func() { _, _ = io.WriteString(c, "abcdef") }()
 		got := read(t, srv, 2)
@@ -177,7 +184,7 @@ func TestPauseEndsByItself(t *testing.T) {
 		g := start(t, Options{ReadWrite: p, Dial: p.dial})
 		g.Follow(Route{Epoch: 1, Main: "m:1", State: Open})
 		c := p.connect(t)
-		srv := <-p.servers
+		srv := p.server()
 		defer srv.Close()
 		begin := time.Now()
 		g.Follow(Route{Epoch: 1, Main: "m:1", State: Paused})
@@ -206,7 +213,7 @@ func TestCutReachesASessionThatIsPaused(t *testing.T) {
 		g := start(t, Options{ReadWrite: p, Dial: p.dial, MaxPause: time.Hour})
 		g.Follow(Route{Epoch: 1, Main: "m:1", State: Open})
 		c := p.connect(t)
-		srv := <-p.servers
+		srv := p.server()
 		g.Follow(Route{Epoch: 1, Main: "m:1", State: Paused})
 		go func() { _, _ = io.WriteString(c, "never") }()
 		synctest.Wait()
@@ -217,6 +224,51 @@ func TestCutReachesASessionThatIsPaused(t *testing.T) {
 		}
 		if _, took := readAll(c); took != 0 {
 			t.Fatalf("client closed after %v; want at once", took)
+		}
+	})
+}
+
+// A client that reads nothing is cut all the same.
+func TestCutReachesAWriteThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		g := start(t, Options{ReadWrite: p, Dial: p.dial})
+		g.Follow(Route{Epoch: 1, Main: "m:1", State: Open})
+		c := p.connect(t)
+		srv := p.server()
+		_, _ = io.WriteString(srv, "never")
+		synctest.Wait()
+		g.Follow(Route{Epoch: 2, Main: "n:1", State: Closed})
+		synctest.Wait()
+		if n := g.Stats().Clients; n != 0 {
+			t.Fatalf("clients after the cut = %d; want 0", n)
+		}
+		if got, _ := readAll(c); got != "" {
+			t.Fatalf("client read %q from the old MAIN after the cut", got)
+		}
+	})
+}
+
+// MAIN's process is replaced during a pause: its successor is confirmed, but
+// the pause goes on.
+func TestPauseOutlivesTheGuard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		guards := make(chan *guard, 10)
+		g := start(t, Options{ReadWrite: p, Dial: p.dial, Confirmer: confirmFunc(
+			func(context.Context, string) (Guard, error) {
+				gd := &guard{done: make(chan struct{}), closed: make(chan struct{})}
+				guards <- gd
+				return gd, nil
+			})})
+		begin := time.Now()
+		g.Follow(Route{Epoch: 1, Main: "m:1", State: Paused})
+		close((<-guards).done)
+		p.connect(t)
+		<-guards
+		(<-p.servers).Close()
+		if took := time.Since(begin); took != time.Second {
+			t.Fatalf("client handed over after %v; want 1s, the end of the pause", took)
 		}
 	})
 }
@@ -239,6 +291,47 @@ func TestConfirmIsRetriedWithBackoff(t *testing.T) {
 		want := []time.Duration{0, 5, 15, 35, 75, 155, 255, 355, 455, 5455 + 100}
 		if !slices.Equal(asked, want) {
 			t.Fatalf("asked at %v ms; want %v", asked, want)
+		}
+	})
+}
+
+func TestClosedRouteIsNotConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		g := start(t, Options{ReadWrite: p, Confirmer: confirmFunc(
+			func(context.Context, string) (Guard, error) {
+				t.Error("asked while the route is closed")
+				return nil, errors.New("replica")
+			})})
+		g.Follow(Route{Epoch: 1, Main: "m:1", State: Closed})
+		time.Sleep(time.Minute)
+	})
+}
+
+// slowGuard takes a second to close.
+type slowGuard struct{ guard }
+
+func (g *slowGuard) Close() error {
+	time.Sleep(time.Second)
+	return g.guard.Close()
+}
+
+func TestRunReturnsAfterItsGuardIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gd := &slowGuard{guard{done: make(chan struct{}), closed: make(chan struct{})}}
+		g, err := New(Options{ReadWrite: newPipes(), Confirmer: confirmFunc(
+			func(context.Context, string) (Guard, error) { return gd, nil })})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Follow(Route{Epoch: 1, Main: "m:1", State: Open})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- g.Run(ctx) }()
+		synctest.Wait()
+		stop()
+		if err := <-ended; err != nil || !closed(gd.closed) {
+			t.Fatalf("Run = %v, guard closed %v; want nil after the guard is closed", err, closed(gd.closed))
 		}
 	})
 }
@@ -281,7 +374,7 @@ func TestLogsAreNewsOnly(t *testing.T) {
 		route := Route{Epoch: 1, Main: "m:1", State: Open}
 		g.Follow(route)
 		c := p.connect(t)
-		srv := <-p.servers
+		srv := p.server()
 		if got := lines(); len(got) != 1 || !strings.Contains(got[0], "epoch=1 main=m:1 state=open readers=0 cut=0") {
 			t.Fatalf("log of the first route = %q; want one line", got)
 		}

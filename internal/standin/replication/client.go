@@ -31,7 +31,7 @@ type client struct {
 	checking bool   // a check is queued
 	tasks    []task // for the worker, in order
 	wake     chan struct{}
-	busy     chan struct{} // closed when the worker's present task ends; nil when it is idle
+	busy     chan struct{} // closed when the worker has done all its tasks; nil when it has none
 }
 
 type task func(context.Context)
@@ -74,7 +74,7 @@ func (c *client) shut() {
 	c.peer.drop()
 }
 
-// stuck reports whether the worker is in the middle of something that does not end within d.
+// stuck reports whether the worker has something to do that does not end within d.
 func (c *client) stuck(d time.Duration) bool {
 	c.mu.Lock()
 	busy := c.busy
@@ -98,6 +98,9 @@ func (c *client) add(t task) {
 		return
 	}
 	c.tasks = append(c.tasks, t)
+	if c.busy == nil {
+		c.busy = make(chan struct{})
+	}
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -106,19 +109,8 @@ func (c *client) add(t task) {
 
 func (c *client) work(ctx context.Context) {
 	for {
-		c.mu.Lock()
-		var next task
-		if len(c.tasks) > 0 {
-			next, c.tasks = c.tasks[0], c.tasks[1:]
-			c.busy = make(chan struct{})
-		}
-		c.mu.Unlock()
-		if next != nil {
+		if next := c.nextTask(); next != nil {
 			next(ctx)
-			c.mu.Lock()
-			close(c.busy)
-			c.busy = nil
-			c.mu.Unlock()
 			continue
 		}
 		select {
@@ -129,6 +121,21 @@ func (c *client) work(ctx context.Context) {
 			return
 		}
 	}
+}
+
+func (c *client) nextTask() task {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.tasks) > 0 {
+		next := c.tasks[0]
+		c.tasks = c.tasks[1:]
+		return next
+	}
+	if c.busy != nil {
+		close(c.busy)
+		c.busy = nil
+	}
+	return nil
 }
 
 // watch pings the replica.
@@ -209,12 +216,18 @@ func (c *client) check(ctx context.Context) {
 		return
 	}
 	answer, err := c.peer.ask(ctx, c.request(kindHeartbeat), c.timing.Heartbeat)
+	if err != nil {
+		return
+	}
+	// Under the engine lock no commit can slip in between the comparison and the state. The error
+	// says that the node is closing.
+	_ = c.engine.WithLock(ctx, func() { c.conclude(answer) })
+}
+
+func (c *client) conclude(answer reply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state != MaybeBehind {
-		return
-	}
-	if err != nil {
 		return
 	}
 	if !answer.ok {

@@ -222,7 +222,8 @@ func TestDropOfASilentReplica(t *testing.T) {
 	t.Run("hangs after a failed write", func(t *testing.T) {
 		a, b := newMember(t), newMember(t).demote()
 		a.cfg.Behaviour.HangOnDrop, a.cfg.Behaviour.AbortOnStop = true, false
-		a.cfg.Timing.Connect = 5 * time.Second
+		a.cfg.Timing.Check, a.cfg.Timing.Connect = 0, 5*time.Second
+		a.cfg.Timing.Prepare = 100 * time.Millisecond
 		a.restart()
 		a.register("b", Sync, b)
 		a.mustAdd(1)
@@ -247,6 +248,9 @@ func TestDropOfASilentReplica(t *testing.T) {
 		a.down()
 		if err := <-dropped; !errors.Is(err, context.Canceled) {
 			t.Error(err)
+		}
+		if err := a.out.Heal(); err != nil {
+			t.Fatal(err)
 		}
 		a.up()
 	})

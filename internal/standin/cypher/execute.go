@@ -72,6 +72,16 @@ func Execute(ctx context.Context, q *Query, params map[string]any, g Graph) (*Ro
 	return &Rows{x: x, row: make([]any, len(q.columns)), stop: func() {}}, nil
 }
 
+// missing returns the error for the first parameter not in params.
+func missing(want []string, params map[string]any) error {
+	for _, name := range want {
+		if _, ok := params[name]; !ok {
+			return bolt.ClientError("Parameter $" + name + " not provided.")
+		}
+	}
+	return nil
+}
+
 // Fields returns the column names; none when the query returns nothing.
 func (r *Rows) Fields() []string { return r.x.q.Fields() }
 

@@ -60,17 +60,33 @@ func (c *clauses) next() error {
 		c.returned = true
 		return c.projection(false)
 	}
-	update := map[string]func() error{
-		"CREATE": c.create, "MERGE": c.merge, "SET": c.set, "REMOVE": c.remove, "DELETE": c.remover, "DETACH": c.detach,
-	}
 	if word, ok := p.oneOf("CREATE", "MERGE", "SET", "REMOVE", "DELETE", "DETACH"); ok {
 		if c.returned {
 			p.mean("Update clause can't be used after RETURN.")
 		}
 		c.updated, p.write = true, true
-		return update[word]()
+		return c.update(word)
 	}
 	return c.unknown(start)
+}
+
+// update reads the updating clause that began with word.
+func (c *clauses) update(word string) error {
+	switch word {
+	case "CREATE":
+		return c.create()
+	case "MERGE":
+		return c.merge()
+	case "SET":
+		return c.set()
+	case "REMOVE":
+		return c.remove()
+	case "DETACH":
+		if err := c.p.wantWords("DELETE"); err != nil {
+			return err
+		}
+	}
+	return c.remover()
 }
 
 // unknown complains about what is no clause.
@@ -283,13 +299,6 @@ func (c *clauses) remove() error {
 			return nil
 		}
 	}
-}
-
-func (c *clauses) detach() error {
-	if err := c.p.wantWords("DELETE"); err != nil {
-		return err
-	}
-	return c.remover()
 }
 
 // remover reads the rest of DELETE. Without relationships DETACH changes nothing.

@@ -33,9 +33,11 @@ func (p *parser) systemStatement() (Statement, error) {
 	case p.words("TERMINATE", "TRANSACTIONS"):
 		return p.terminate()
 	}
-	for _, scope := range []string{"GLOBAL", "SESSION", "NEXT"} {
-		if p.words("SET", scope, "TRANSACTION", "ISOLATION", "LEVEL") {
-			return p.isolation(scope)
+	if p.ahead("SET") {
+		for _, scope := range []string{"GLOBAL", "SESSION", "NEXT"} {
+			if p.words("SET", scope, "TRANSACTION", "ISOLATION", "LEVEL") {
+				return p.isolation(scope)
+			}
 		}
 	}
 	return p.coordination()
@@ -329,22 +331,30 @@ func (p *parser) terminate() (Statement, error) {
 }
 
 // coordinations begin the statements that only a coordinator executes.
-var coordinations = []string{
-	"REGISTER INSTANCE", "UNREGISTER INSTANCE", "DEMOTE INSTANCE", "SET INSTANCE", "ADD COORDINATOR",
-	"REMOVE COORDINATOR", "YIELD LEADERSHIP", "SET COORDINATOR SETTING", "FORCE RESET CLUSTER STATE", "UPDATE CONFIG FOR",
+var coordinations = [][]string{
+	{"REGISTER", "INSTANCE"},
+	{"UNREGISTER", "INSTANCE"},
+	{"DEMOTE", "INSTANCE"},
+	{"SET", "INSTANCE"},
+	{"ADD", "COORDINATOR"},
+	{"REMOVE", "COORDINATOR"},
+	{"YIELD", "LEADERSHIP"},
+	{"SET", "COORDINATOR", "SETTING"},
+	{"FORCE", "RESET", "CLUSTER", "STATE"},
+	{"UPDATE", "CONFIG", "FOR"},
 }
 
 // coordination reads a statement for a coordinator; what follows its first
 // words does not matter, as there is none.
 func (p *parser) coordination() (Statement, error) {
 	for _, words := range coordinations {
-		if !p.words(strings.Fields(words)...) {
+		if !p.words(words...) {
 			continue
 		}
 		for !p.peek().isSymbol(";") && p.peek().kind != tokenEnd {
 			p.pos++
 		}
-		return Coordination{Text: words}, nil
+		return Coordination{Text: strings.Join(words, " ")}, nil
 	}
 	return nil, nil
 }

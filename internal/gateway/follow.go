@@ -38,6 +38,10 @@ func (n *node) end() int {
 	if n == nil {
 		return 0
 	}
+	close(n.gone) // first: with thousands of sessions the last one is reached milliseconds later
+	if n.abort != nil {
+		n.abort()
+	}
 	cut := 0
 	for s := range n.sessions {
 		if s.cut() {
@@ -45,10 +49,6 @@ func (n *node) end() int {
 		}
 	}
 	clear(n.sessions)
-	if n.abort != nil {
-		n.abort()
-	}
-	close(n.gone)
 	return cut
 }
 

@@ -265,7 +265,7 @@ func TestRandomRoutesNeverMisleadOrCorrupt(t *testing.T) {
 		clients.Go(func() { visit(ctx, t, ln, seed+uint64(i)) })
 	}
 	route := Route{Epoch: 1, Main: "main 0 @1", State: Open}
-	for range 150 {
+	for range 100 {
 		switch rnd.IntN(6) {
 		case 0, 1: // a failover, in two steps
 			route.Epoch++
@@ -290,7 +290,7 @@ func TestRandomRoutesNeverMisleadOrCorrupt(t *testing.T) {
 		}
 		l.follow(g, route)
 		if rnd.IntN(2) == 0 {
-			goal := l.moved.Load() + int64(rnd.IntN(20_000))
+			goal := l.moved.Load() + int64(rnd.IntN(10_000))
 			eventually(t, "bytes move while the route is open", func() bool { return l.moved.Load() >= goal })
 		}
 	}

@@ -57,7 +57,7 @@ func (s *session) carry(toServer, toClient *atomic.Uint64) {
 
 // copyToServer is named so that it can be found in a goroutine dump.
 func (s *session) copyToServer(count *atomic.Uint64) {
-	read, write := copyBytes(s.forward, s.client, count)
+	read, write := s.copyBytes(s.forward, s.client, count)
 	switch {
 	case write != nil: // the server is gone: the other way delivers its last words and ends
 	case read != nil || !closeWrite(s.server):
@@ -67,7 +67,7 @@ func (s *session) copyToServer(count *atomic.Uint64) {
 
 // copyToClient is named so that it can be found in a goroutine dump.
 func (s *session) copyToClient(count *atomic.Uint64) {
-	read, write := copyBytes(s.client.Write, s.server, count)
+	read, write := s.copyBytes(s.client.Write, s.server, count)
 	if write != nil || read != nil || !closeWrite(s.client) {
 		s.close()
 	}
@@ -122,7 +122,7 @@ var buffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 
 // copyBytes moves bytes from src to write until src ends, with neither error,
 // or one of them fails.
-func copyBytes(write func([]byte) (int, error), src net.Conn, count *atomic.Uint64) (readErr, writeErr error) {
+func (s *session) copyBytes(write func([]byte) (int, error), src net.Conn, count *atomic.Uint64) (readErr, writeErr error) {
 	small := make([]byte, smallBuffer)
 	var large *[largeBuffer]byte
 	defer func() {
@@ -132,6 +132,9 @@ func copyBytes(write func([]byte) (int, error), src net.Conn, count *atomic.Uint
 	}()
 	for buf := small; ; {
 		n, err := src.Read(buf)
+		if n > 0 && closed(s.node.gone) {
+			return nil, net.ErrClosed // the cut has begun and is on its way to this session
+		}
 		if n > 0 {
 			sent, err := write(buf[:n])
 			count.Add(uint64(sent))

@@ -144,44 +144,6 @@ func (l *line) askPatiently(ctx context.Context, statement string) (answer, erro
 	}
 }
 
-// open returns a line that has just answered SHOW REPLICATION ROLE, and the
-// answer. An idle line gets half of the time: if its connection is dead, or
-// leads to a machine that is gone, the other half is for a new one.
-func (n *node) open(ctx context.Context) (*line, cluster.Role, error) {
-	for {
-		l, err := n.take()
-		if err != nil {
-			return nil, cluster.RoleUnknown, err
-		}
-		role, err := l.roleWithin(ctx)
-		if err == nil {
-			return l, role, nil
-		}
-		retry := l.reused && !heard(err) && ctx.Err() == nil
-		n.give(ctx, l)
-		if !retry {
-			return nil, cluster.RoleUnknown, err
-		}
-		n.hangUp(ctx)
-	}
-}
-
-// heard reports whether err is the node's own word.
-func heard(err error) bool {
-	var role errRole
-	return said(err) != nil || errors.As(err, &role)
-}
-
-func (l *line) roleWithin(ctx context.Context) (cluster.Role, error) {
-	if deadline, ok := ctx.Deadline(); ok && l.reused {
-		now := time.Now()
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, now.Add(deadline.Sub(now)/2))
-		defer cancel()
-	}
-	return l.role(ctx)
-}
-
 // role asks for the node's role.
 func (l *line) role(ctx context.Context) (cluster.Role, error) {
 	a, err := l.askPatiently(ctx, "SHOW REPLICATION ROLE")

@@ -119,7 +119,8 @@ const (
 )
 
 // storage asks for the counts in the form the version knows, and in the other
-// one if that did not give them.
+// one if that did not give them. From 3.5 on an answer without the uuid is none:
+// it would look like another database.
 func (l *line) storage(ctx context.Context) cluster.Data {
 	ctx, cancel := context.WithTimeout(ctx, maxStorage)
 	defer cancel()
@@ -132,7 +133,8 @@ func (l *line) storage(ctx context.Context) cluster.Data {
 		if err != nil && said(err) == nil {
 			break
 		}
-		if d := parseStorage(a.rows); err == nil && d.Known {
+		d := parseStorage(a.rows)
+		if err == nil && d.Known && (d.UUID != "" || !l.version.AtLeast(3, 5)) {
 			return d
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -182,6 +183,45 @@ func TestLookOverABlackHoledConnectionUsesANewOne(t *testing.T) {
 	defer cancel()
 	if s := n.Look(ctx, 0); s.Contact != cluster.Answered || s.Role != cluster.RoleReplica {
 		t.Errorf("look = %+v, want the answer of the new machine", s)
+	}
+}
+
+func TestSlowNodeHasTheWholeLook(t *testing.T) {
+	f := newFake(t)
+	n := newNodes(t, Options{}, f.addr)
+	n.Look(t.Context(), 0)
+	// Answered when a second connection has been tried, on either.
+	release := make(chan struct{})
+	f.say("SHOW REPLICATION ROLE", reply{columns: []any{"replication role"}, rows: []any{[]any{"main"}}, until: release})
+	f.statements()
+	var once sync.Once
+	f.mu.Lock()
+	f.onRun = func(string) {
+		if len(f.asked) == 2 {
+			once.Do(func() { close(release) })
+		}
+	}
+	f.mu.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if s := n.Look(ctx, 0); s.Contact != cluster.Answered {
+		t.Errorf("look at a slow node = %s, want answered", s.Contact)
+	}
+}
+
+func TestAnswerWithoutUUIDIsNoAnswer(t *testing.T) {
+	f := newFake(t)
+	n := newNodes(t, Options{}, f.addr)
+	counts := table([]any{"storage info", "value"}, []any{"vertex_count", int64(1)}, []any{"edge_count", int64(0)})
+	f.say(storageOfCurrent, counts)
+	if s := n.Look(t.Context(), 0); s.Data.Known {
+		t.Errorf("data of 3.12 = %+v, want unknown: an empty uuid looks like another database", s.Data)
+	}
+	f.cut()
+	f.say("SHOW VERSION", versionReply("3.4.0"))
+	f.say(storageOfAll, counts)
+	if s := n.Look(t.Context(), 0); !s.Data.Known || s.Data.Vertices != 1 {
+		t.Errorf("data of 3.4 = %+v, want known: it has no uuid", s.Data)
 	}
 }
 

@@ -106,8 +106,8 @@ type Result interface {
 	Fields() []string
 	// Next returns the next row, or ok == false at the end, when it has also
 	// committed an auto-commit transaction. An error is the FAILURE of PULL.
-	// The row is not kept after the following call. Next is not called again
-	// after an error or the end.
+	// The row need be valid only until the following call of Next or Close.
+	// Next is not called again after an error or the end.
 	Next(ctx context.Context) (row []any, ok bool, err error)
 	// Summary returns what the SUCCESS after the last row says, without
 	// "has_more". It is called once, after Next returned ok == false.

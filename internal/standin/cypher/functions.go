@@ -209,7 +209,7 @@ func (s steps) each(f func(int64) error) error {
 
 // maxRange is the longest list that range() makes. UNWIND range() is not
 // bound by it.
-const maxRange = 10_000_000
+const maxRange = 1_000_000
 
 func rangeList(x *execution, _ string, args []any) (any, error) {
 	s, ok, err := stepsOf(args)

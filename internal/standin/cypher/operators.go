@@ -22,6 +22,22 @@ type once struct{}
 
 func (once) run(_ *execution, emit func() error) error { return emit() }
 
+// collectOp takes all rows before it emits the first.
+type collectOp struct{ input operator }
+
+func (op *collectOp) run(x *execution, emit func() error) error {
+	var rows [][]any
+	err := op.input.run(x, func() error {
+		rows = append(rows, slices.Clone(x.frame))
+		return nil
+	})
+	for i := 0; err == nil && i < len(rows); i++ {
+		copy(x.frame, rows[i])
+		err = emit()
+	}
+	return err
+}
+
 // unwindOp emits a row for each element of a list.
 type unwindOp struct {
 	input operator
@@ -89,6 +105,7 @@ type scanOp struct {
 	lookups []lookup
 	filters []expr // conditions of WHERE that can be judged here
 	last    int    // highest slot whose value is known here
+	collect bool   // find all nodes before the first row: what follows may change them
 }
 
 func (op *scanOp) run(x *execution, emit func() error) error {
@@ -117,8 +134,7 @@ func passes(x *execution, filter expr) (bool, error) {
 	return ok, nil
 }
 
-// each puts each node that fits the pattern into the frame. When the query
-// writes, all are found before the first is handed on.
+// each puts each node that fits the pattern into the frame.
 func (op *scanOp) each(x *execution, emit func() error) error {
 	want, ok, err := op.node.wanted(x)
 	if err != nil || !ok {
@@ -135,7 +151,7 @@ func (op *scanOp) each(x *execution, emit func() error) error {
 		if !op.node.fits(n, want) {
 			continue
 		}
-		if x.q.write {
+		if op.collect {
 			found = append(found, &n)
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 // projectOp is WITH or RETURN.
 type projectOp struct {
 	input    operator
-	collect  bool // the input writes: let it finish before anything is emitted
+	writes   bool // the input writes, and must run even for no row
 	items    []item
 	aggs     []*aggregation
 	distinct bool
@@ -143,22 +143,10 @@ func (op *projectOp) project(x *execution, limit int64, emit func() error) error
 		}
 		return emit()
 	}
-	if !op.collect {
-		if limit == 0 {
-			return nil
-		}
-		return op.input.run(x, row)
-	}
-	var rows [][]any
-	err := op.input.run(x, func() error {
-		rows = append(rows, slices.Clone(x.frame))
+	if limit == 0 && !op.writes {
 		return nil
-	})
-	for i := 0; err == nil && i < len(rows); i++ {
-		copy(x.frame, rows[i])
-		err = row()
 	}
-	return err
+	return op.input.run(x, row)
 }
 
 // group is the rows that agree on all columns without aggregation.

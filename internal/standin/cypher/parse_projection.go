@@ -30,7 +30,10 @@ func (c *clauses) with() error {
 // projection reads what follows WITH or RETURN.
 func (c *clauses) projection(with bool) error {
 	p := c.p
-	op := &projectOp{input: c.plan, collect: c.updated}
+	op := &projectOp{input: c.plan, writes: c.updated}
+	if c.updated { // all is written before the first row comes out
+		op.input = &collectOp{input: c.plan}
+	}
 	op.distinct = p.words("DISTINCT")
 	texts, err := p.items(op, with)
 	if err != nil {
@@ -150,16 +153,23 @@ func (p *parser) orderSkipLimit(op *projectOp, texts map[string]int) error {
 		}
 	}
 	if p.words("SKIP") {
-		if op.skip, err = p.expression(); err != nil {
+		if op.skip, err = p.constantExpression("SKIP"); err != nil {
 			return err
 		}
 	}
 	if p.words("LIMIT") {
-		if op.limit, err = p.expression(); err != nil {
-			return err
-		}
+		op.limit, err = p.constantExpression("LIMIT")
 	}
-	return nil
+	return err
+}
+
+// constantExpression reads an expression that does not depend on the row.
+func (p *parser) constantExpression(clause string) (expr, error) {
+	e, err := p.expression()
+	if err == nil && highestSlot(e) >= 0 {
+		p.mean("Variables are not allowed in %s.", clause)
+	}
+	return e, err
 }
 
 func (p *parser) sortKey(op *projectOp, texts map[string]int) (key sortKey, err error) {

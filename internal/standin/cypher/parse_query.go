@@ -3,6 +3,7 @@ package cypher
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,6 +39,7 @@ type clauses struct {
 	returned bool
 	optional bool // an OPTIONAL MATCH came since the last WITH
 	reading  bool // something was read: the query is "rw", not "w"
+	lazy     bool // nodes may still be being matched when a row comes out of plan
 }
 
 // next reads one clause.
@@ -65,6 +67,9 @@ func (c *clauses) next() error {
 			p.mean("Update clause can't be used after RETURN.")
 		}
 		c.updated, p.write = true, true
+		if c.lazy { // an update must not change what MATCH and WHERE still look at
+			c.plan, c.lazy = &collectOp{input: c.plan}, false
+		}
 		return c.update(word)
 	}
 	return c.unknown(start)
@@ -111,7 +116,7 @@ func (c *clauses) match(optional bool) error {
 	case c.optional && !optional:
 		p.mean("MATCH can't be put after OPTIONAL MATCH.")
 	}
-	c.optional, c.reading = c.optional || optional, true
+	c.optional, c.reading, c.lazy = c.optional || optional, true, true
 	plan := c.plan
 	if optional {
 		plan = once{}
@@ -161,7 +166,7 @@ func (c *clauses) unwind() error {
 		return err
 	}
 	op := &unwindOp{input: c.plan, list: list}
-	if call, ok := list.(callExpr); ok && call.max == 3 {
+	if call, ok := list.(callExpr); ok && strings.EqualFold(call.name, "range") {
 		op.steps = call.args // range(): the list need not be made
 	}
 	op.slot = p.fresh(name)
@@ -193,7 +198,7 @@ func (c *clauses) merge() error {
 	if len(nodes) != 1 {
 		return p.mismatched("{<EOF>, ';'}")
 	}
-	scan := &scanOp{input: once{}, node: nodes[0]}
+	scan := &scanOp{input: once{}, node: nodes[0], collect: true}
 	scan.lookups = propertyLookups(nodes[0])
 	p.scans = append(p.scans, scan)
 	op := &mergeOp{input: c.plan, scan: scan}

@@ -149,6 +149,8 @@ func TestErrorsOfMeaning(t *testing.T) {
 		"MATCH (n) WHERE count(n) > 1 RETURN n":         "Aggregation functions are only allowed in WITH and RETURN.",
 		"RETURN sum(count(1))":                          "Using aggregation functions inside aggregation functions is not allowed.",
 		"MATCH (n) RETURN n.x ORDER BY count(n)":        "Aggregation functions are only allowed in WITH and RETURN.",
+		"WITH 1 AS x RETURN x LIMIT x":                  "Variables are not allowed in LIMIT.",
+		"WITH 1 AS x RETURN x AS y SKIP y":              "Variables are not allowed in SKIP.",
 		"RETURN 9223372036854775808":                    "Integer literal exceeds 64 bits.",
 		"SET REPLICATION ROLE TO REPLICA":               "Replica must set a port!",
 		"SET REPLICATION ROLE TO MAIN WITH PORT 1":      "Main can't set a port!",

@@ -10,7 +10,7 @@ import (
 // with a handshake of its own, since the driver keeps what it has seen.
 func (n *node) diagnose(ctx context.Context, err error) string {
 	w, _, greeting := greet(ctx, n.Bolt, n.login.tls)
-	var reply errVersion
+	var reply versionError
 	switch {
 	case greeting == nil:
 		_ = w.conn.Close()
@@ -21,7 +21,7 @@ func (n *node) diagnose(ctx context.Context, err error) string {
 		return fmt.Sprintf("speaks HTTP, not Bolt: check the port of %s", n.Bolt)
 	case reply[0] == 0x15 && reply[1] == 0x03:
 		return fmt.Sprintf("wants TLS: turn it on for the controller, or off on %s", n.Bolt)
-	case reply == errVersion{}:
+	case reply == versionError{}:
 		return fmt.Sprintf("speaks no version of Bolt that this controller knows: is %s a Memgraph of 2.19 or later?", n.Bolt)
 	default:
 		return fmt.Sprintf("is not Memgraph (%v): check what listens on %s", reply, n.Bolt)

@@ -143,7 +143,7 @@ func (l *line) storage(ctx context.Context) cluster.Data {
 
 // unanswered returns the sighting of a node that did not tell its role.
 func (n *node) unanswered(ctx context.Context, err error) cluster.Sighting {
-	var role errRole
+	var role roleError
 	failure := said(err)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):

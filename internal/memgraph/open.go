@@ -18,7 +18,7 @@ type opening struct {
 
 // heard reports whether err is the node's own word.
 func heard(err error) bool {
-	var role errRole
+	var role roleError
 	return said(err) != nil || errors.As(err, &role)
 }
 

@@ -19,7 +19,9 @@ import (
 func TestPackAndUnpack(t *testing.T) {
 	for _, v := range []any{
 		nil, true, false, int64(0), int64(-16), int64(-17), int64(127), int64(128), int64(1) << 62,
-		"", "main", strings.Repeat("é", 200), []any{}, []any{int64(1), "x", nil},
+		"", "main", strings.Repeat("é", 200),
+		[]any{},
+		[]any{int64(1), "x", nil},
 		map[string]any{"a": map[string]any{"b": []any{int64(-1)}}},
 		structure{tagRun, []any{"q", map[string]any{}, map[string]any{}}},
 	} {

@@ -37,15 +37,15 @@ func (v *vocabulary) unknown(column, word string) {
 	v.log.Warn("unknown word in show replicas", "column", column, "word", word)
 }
 
-// errRole reports a role that is neither main nor replica.
-type errRole struct{ said any }
+// roleError reports a role that is neither main nor replica.
+type roleError struct{ said any }
 
-func (e errRole) Error() string { return fmt.Sprintf("its replication role is %#v", e.said) }
+func (e roleError) Error() string { return fmt.Sprintf("its replication role is %#v", e.said) }
 
 // parseRole reads SHOW REPLICATION ROLE. The same since 2.16.
 func parseRole(rows []map[string]any) (cluster.Role, error) {
 	if len(rows) != 1 {
-		return cluster.RoleUnknown, errRole{}
+		return cluster.RoleUnknown, roleError{}
 	}
 	switch said := rows[0]["replication role"]; said {
 	case "main":
@@ -53,7 +53,7 @@ func parseRole(rows []map[string]any) (cluster.Role, error) {
 	case "replica":
 		return cluster.RoleReplica, nil
 	default:
-		return cluster.RoleUnknown, errRole{said: said}
+		return cluster.RoleUnknown, roleError{said: said}
 	}
 }
 

@@ -67,11 +67,11 @@ func dialWire(ctx context.Context, addr string, l login) (*wire, error) {
 	return w, nil
 }
 
-// errVersion reports a peer that answered the handshake with something else
+// versionError reports a peer that answered the handshake with something else
 // than a version we proposed.
-type errVersion [4]byte
+type versionError [4]byte
 
-func (e errVersion) Error() string { return fmt.Sprintf("handshake answered with % x", e[:]) }
+func (e versionError) Error() string { return fmt.Sprintf("handshake answered with % x", e[:]) }
 
 // greet connects and agrees on a version of Bolt.
 func greet(ctx context.Context, addr string, secure *tls.Config) (*wire, [2]byte, error) {
@@ -95,7 +95,7 @@ func greet(ctx context.Context, addr string, secure *tls.Config) (*wire, [2]byte
 	}
 	w := &wire{conn: conn, in: bufio.NewReaderSize(conn, 1024)}
 	defer w.bound(ctx)()
-	var reply errVersion
+	var reply versionError
 	if _, err = conn.Write(proposal); err == nil {
 		_, err = io.ReadFull(w.in, reply[:])
 	}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"memgraph-controller/internal/sandbox"
+	"memgraph-controller/internal/sandbox/bench"
+)
+
+func benchCommand(f *flags) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure a sandbox of its own, and print one line of JSON",
+	}
+	cmd.AddCommand(failoverCommand(f), idleCommand(f))
+	return cmd
+}
+
+func failoverCommand(f *flags) *cobra.Command {
+	var fault string
+	var o bench.Options
+	cmd := &cobra.Command{
+		Use:   "failover",
+		Short: "Break the cluster under writes, and count what was promised against what is there",
+		Long: `Break the cluster under writes, and count what was promised against what is there.
+
+Faults: crash (MAIN is killed), pause (MAIN hangs, and goes on later), leader (the
+controller that leads dies without giving up its lease), leader+main (both).
+Exits with 1 if a write was lost, applied twice or applied though refused, if the
+nodes differ at the end, or if the cluster did not become whole again.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.Fault, err = bench.ParseFault(fault); err != nil {
+				return err
+			}
+			o.Progress = os.Stderr
+			return measure(cmd.Context(), f, cmd.OutOrStdout(), func(ctx context.Context, s *sandbox.Sandbox) (any, bool, error) {
+				r, err := bench.Failover(ctx, s, o)
+				return r, r.Passed(), err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&fault, "fault", string(bench.Crash), "crash, pause, leader or leader+main")
+	cmd.Flags().IntVar(&o.Runs, "runs", 20, "how often to break it")
+	cmd.Flags().IntVar(&o.Writers, "writers", 4, "how many clients write")
+	return cmd
+}
+
+func idleCommand(f *flags) *cobra.Command {
+	var d time.Duration
+	cmd := &cobra.Command{
+		Use:   "idle",
+		Short: "Measure the CPU that three controllers use while nothing happens",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return measure(cmd.Context(), f, cmd.OutOrStdout(), func(ctx context.Context, s *sandbox.Sandbox) (any, bool, error) {
+				r, err := bench.Idle(ctx, s, d)
+				return r, r.Passed(), err
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&d, "for", 10*time.Second, "how long to measure")
+	return cmd
+}
+
+// measure runs a sandbox on ports nobody knows and prints what was measured.
+func measure(ctx context.Context, f *flags, out io.Writer, figure func(context.Context, *sandbox.Sandbox) (result any, passed bool, err error)) error {
+	o := f.sandbox()
+	o.FirstPort = 20000 + rand.N(8000)
+	o.ReplaceAfter = -1
+	return with(ctx, o, func(ctx context.Context, s *sandbox.Sandbox) error {
+		result, passed, err := figure(ctx, s)
+		line, jsonErr := json.Marshal(result)
+		if jsonErr != nil {
+			return fmt.Errorf("print the result: %w", jsonErr)
+		}
+		fmt.Fprintln(out, string(line))
+		if err == nil && !passed {
+			err = errFailed
+		}
+		return errors.Join(err, ctx.Err())
+	}, io.Discard)
+}

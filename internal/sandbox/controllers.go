@@ -1,0 +1,224 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"memgraph-controller/internal/app"
+	"memgraph-controller/internal/cluster"
+)
+
+var errEnded = errors.New("the sandbox has ended")
+
+// slot is the place of one controller replica: its name and its ports stay when
+// it is replaced.
+type slot struct {
+	index       int
+	name        string
+	write, read string // host:port of its gateways
+
+	mu          sync.Mutex
+	incarnation int
+	doors       [2]net.Listener // open and not yet a replica's
+	replica     *app.Replica    // nil: there is none
+	done        chan struct{}   // closed when the last replica has ended
+}
+
+// listen opens the ports, from the preferred one on.
+func (sl *slot) listen(ctx context.Context, p *ports, preferred int) error {
+	for i, what := range []string{"the read/write gateway of ", "the read-only gateway of "} {
+		l, err := p.listen(ctx, what+sl.name, preferred+i)
+		if err != nil {
+			return err
+		}
+		sl.doors[i] = l
+	}
+	sl.write, sl.read = sl.doors[0].Addr().String(), sl.doors[1].Addr().String()
+	return nil
+}
+
+// reopen opens the same ports again.
+func (sl *slot) reopen(ctx context.Context) error {
+	for i, addr := range []string{sl.write, sl.read} {
+		var config net.ListenConfig
+		l, err := config.Listen(ctx, "tcp4", addr)
+		if err != nil {
+			return errors.Join(fmt.Errorf("open the gateway of %s again: %w", sl.name, err), sl.close())
+		}
+		sl.doors[i] = l
+	}
+	return nil
+}
+
+// close closes the ports that no replica has taken over.
+func (sl *slot) close() error {
+	var errs []error
+	for i, l := range sl.doors {
+		if l != nil {
+			errs = append(errs, l.Close())
+			sl.doors[i] = nil
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// alive returns the replica, nil if there is none.
+func (sl *slot) alive() *app.Replica {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	return sl.replica
+}
+
+// employ builds a replica for the slot and runs it. Each has an identity of its
+// own: a lease must not be taken for the lease of a predecessor.
+func (s *Sandbox) employ(ctx context.Context, sl *slot) error {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	if sl.replica != nil {
+		return fmt.Errorf("%s runs already", sl.name)
+	}
+	if sl.doors[0] == nil {
+		if err := sl.reopen(ctx); err != nil {
+			return err
+		}
+	}
+	policy := cluster.DefaultPolicy()
+	policy.FailAfter = s.opts.FailAfter
+	sl.incarnation++
+	identity := fmt.Sprintf("%s-%d", sl.name, sl.incarnation)
+	replica, err := app.New(app.Options{
+		Identity: identity, Version: s.opts.Version, Topology: s.topology, Policy: policy,
+		Records: s.objects, Lock: s.objects.Lock(identity), Lease: s.opts.Lease,
+		Platform: s.supervisor, Peers: peers{s, sl.index},
+		ReadWrite: sl.doors[0], ReadOnly: sl.doors[1],
+		Log: s.log.With("controller", sl.name),
+	})
+	if err != nil {
+		return fmt.Errorf("build %s: %w", sl.name, err)
+	}
+	sl.doors = [2]net.Listener{}
+	sl.replica, sl.done = replica, make(chan struct{})
+	done := sl.done
+	s.work.Go(func() {
+		defer close(done)
+		if err := replica.Run(ctx); err != nil && !errors.Is(err, app.ErrCrashed) {
+			s.log.Error("controller ended", "controller", sl.name, "err", err)
+		}
+		sl.mu.Lock()
+		defer sl.mu.Unlock()
+		sl.replica = nil
+	})
+	return nil
+}
+
+// CrashLeader ends the controller that leads as the death of its process would:
+// its gateway closes with everybody in it, its lease is not released. Unless
+// ReplaceAfter is negative another one takes its place after that time.
+func (s *Sandbox) CrashLeader() (int, error) {
+	for i, sl := range s.slots {
+		replica := sl.alive()
+		if replica == nil || !replica.Status().Leading {
+			continue
+		}
+		sl.mu.Lock()
+		sl.replica = nil
+		sl.mu.Unlock()
+		replica.Crash()
+		if s.opts.ReplaceAfter < 0 {
+			return i, nil
+		}
+		return i, s.do(func(ctx context.Context) error {
+			s.work.Go(func() {
+				if wait(ctx, s.opts.ReplaceAfter) {
+					s.replaceLate(i)
+				}
+			})
+			return nil
+		})
+	}
+	return 0, errors.New("no controller leads at the moment")
+}
+
+// replaceLate replaces a controller some time after it has crashed, when nobody
+// waits for the outcome.
+func (s *Sandbox) replaceLate(i int) {
+	if err := s.Replace(i); err != nil && !errors.Is(err, errEnded) {
+		s.log.Error("controller not replaced", "controller", s.slots[i].name, "err", err)
+	}
+}
+
+// Replace starts another controller in the place of one that has crashed.
+func (s *Sandbox) Replace(i int) error {
+	if i < 0 || i >= len(s.slots) {
+		return fmt.Errorf("there is no controller %d; they are 0 to %d", i, len(s.slots)-1)
+	}
+	sl := s.slots[i]
+	return s.do(func(ctx context.Context) error {
+		sl.mu.Lock()
+		done := sl.done
+		sl.mu.Unlock()
+		late := time.NewTimer(5 * time.Second)
+		defer late.Stop()
+		select {
+		case <-done: // its ports are closed
+			return s.employ(ctx, sl)
+		case <-ctx.Done():
+			return errEnded
+		case <-late.C:
+			return fmt.Errorf("replace %s: it has not ended yet", sl.name)
+		}
+	})
+}
+
+// wait waits for d and reports whether ctx has not ended.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// kick tells every controller that something about the nodes has changed.
+func (s *Sandbox) kick() {
+	for _, sl := range s.slots {
+		if r := sl.alive(); r != nil {
+			r.Kick()
+		}
+	}
+}
+
+// peers are the other controllers, as one of them asks them.
+type peers struct {
+	s    *Sandbox
+	self int
+}
+
+// Ask implements controller.Peers.
+func (p peers) Ask(ctx context.Context, n cluster.Ordinal) []cluster.Opinion {
+	var asking sync.WaitGroup
+	answers := make([]*cluster.Opinion, len(p.s.slots))
+	for i, sl := range p.s.slots {
+		if r := sl.alive(); r != nil && i != p.self {
+			asking.Go(func() {
+				o := r.Opinion(ctx, n)
+				answers[i] = &o
+			})
+		}
+	}
+	asking.Wait()
+	var opinions []cluster.Opinion
+	for _, o := range answers {
+		if o != nil {
+			opinions = append(opinions, *o)
+		}
+	}
+	return opinions
+}

@@ -1,0 +1,70 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+)
+
+// Ports are looked for below the range from which the kernel serves outgoing
+// connections: one of those could otherwise take the port of a server that is
+// being restarted.
+const (
+	lastPort     = 32767
+	detourOffset = 100 // how far from a taken port the search for another begins
+)
+
+// ports gives out loopback ports.
+type ports struct {
+	given map[int]bool
+	moved []string // what was taken and what is used instead, for people
+}
+
+func newPorts() *ports { return &ports{given: map[int]bool{}} }
+
+// listen opens the preferred port, or another one if it is taken.
+func (p *ports) listen(ctx context.Context, what string, preferred int) (net.Listener, error) {
+	var failed error
+	for _, port := range candidates(preferred) {
+		if p.given[port] {
+			continue
+		}
+		var config net.ListenConfig
+		l, err := config.Listen(ctx, "tcp4", address(port))
+		if err != nil {
+			failed = err
+			continue
+		}
+		p.given[port] = true
+		if port != preferred {
+			p.moved = append(p.moved, fmt.Sprintf("port %d is taken; %s is at %s", preferred, what, address(port)))
+		}
+		return l, nil
+	}
+	return nil, fmt.Errorf("find a port for %s, from %d on: %w", what, preferred, failed)
+}
+
+// reserve finds a port that a child can open, the preferred one if it is free.
+func (p *ports) reserve(ctx context.Context, what string, preferred int) (int, error) {
+	l, err := p.listen(ctx, what, preferred)
+	if err != nil {
+		return 0, err
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		return 0, fmt.Errorf("give up port %d for %s: %w", port, what, err)
+	}
+	return port, nil
+}
+
+// candidates are the ports to try, in order.
+func candidates(preferred int) []int {
+	list := []int{preferred}
+	for port := preferred + detourOffset; port <= lastPort && len(list) < 2000; port++ {
+		list = append(list, port)
+	}
+	return list
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

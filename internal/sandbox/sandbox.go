@@ -1,0 +1,304 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"memgraph-controller/internal/cluster"
+	"memgraph-controller/internal/controller"
+	"memgraph-controller/internal/election"
+	"memgraph-controller/internal/inmemory"
+	"memgraph-controller/internal/sandbox/nodes"
+)
+
+// Options say what to run. The zero value runs three stand-ins and three
+// controllers on the usual ports.
+type Options struct {
+	Server Server
+	Dir    string // where data live; "" for a temporary directory
+	// FirstPort is where the ports begin; 0 for 7687 and the other usual ones.
+	FirstPort int
+	// RestartAfter is how long a node that has ended stays down, 1 s if zero.
+	RestartAfter time.Duration
+	// ReplaceAfter is how long a crashed controller stays away, 5 s if zero; if
+	// negative, until Replace is called.
+	ReplaceAfter time.Duration
+	// FailAfter is how long MAIN may be mute before it counts as lost; zero for
+	// the controller's default.
+	FailAfter time.Duration
+	Lease     election.Timing // zero: election.DefaultTiming
+	Version   string          // of this program
+	Log       *slog.Logger    // nil: the file sandbox.log in the directory
+}
+
+// Size is how many nodes and how many controllers a sandbox has.
+const Size = 3
+
+// Sandbox is one cluster on this machine. Its methods may be called by anyone
+// while Run runs.
+type Sandbox struct {
+	opts     Options
+	log      *slog.Logger
+	logFile  *os.File // nil if Options.Log was given
+	dir      *directory
+	boot     string
+	places   [Size]place
+	topology cluster.Topology
+	moved    []string
+
+	objects    *inmemory.Objects
+	supervisor *nodes.Supervisor
+	network    *network
+	slots      [Size]*slot
+
+	record atomic.Pointer[cluster.Record]      // as it is; nil: there is none
+	seen   atomic.Pointer[controller.Snapshot] // what the last leader knew
+
+	jobs  chan func(context.Context) // done by Run's goroutine, with its context
+	ended chan struct{}              // closed when Run takes no more jobs
+	work  sync.WaitGroup             // what Run has to join besides the nodes
+}
+
+// Open takes the directory and the ports of a sandbox and starts nothing. What
+// it has taken is given back by Run or Close.
+func Open(ctx context.Context, o Options) (*Sandbox, error) {
+	o = o.withDefaults()
+	program, err := o.Server.program()
+	if err != nil {
+		return nil, err
+	}
+	boot, err := nodes.BootID()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := openDirectory(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sandbox{
+		opts: o, log: o.Log, dir: dir, boot: boot, objects: inmemory.New(),
+		jobs: make(chan func(context.Context)), ended: make(chan struct{}),
+	}
+	if err := s.prepare(ctx, program); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.ReplaceAfter == 0 {
+		o.ReplaceAfter = 5 * time.Second
+	}
+	if o.FailAfter == 0 {
+		o.FailAfter = cluster.DefaultPolicy().FailAfter
+	}
+	if o.Lease == (election.Timing{}) {
+		o.Lease = election.DefaultTiming()
+	}
+	return o
+}
+
+// prepare makes everything but starts nothing.
+func (s *Sandbox) prepare(ctx context.Context, program string) error {
+	if s.log == nil {
+		f, err := os.OpenFile(s.dir.file("sandbox.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return fmt.Errorf("open the sandbox's log: %w", err)
+		}
+		s.logFile, s.log = f, slog.New(slog.NewTextHandler(f, nil))
+	}
+	if err := s.allot(ctx); err != nil {
+		return err
+	}
+	kept, err := s.dir.loadRecord()
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		s.objects.Put(kept.Encode())
+	}
+	options := nodes.Options{
+		Boot: s.boot, RestartAfter: s.opts.RestartAfter, Log: s.log,
+		Prepare: s.rebuild, Changed: func(cluster.Ordinal) {
+			s.kick()
+			s.network.nodeChanged()
+		},
+	}
+	for i := range s.places {
+		if err := s.places[i].settle(); err != nil {
+			return err
+		}
+		options.Nodes = append(options.Nodes, s.opts.Server.node(program, s.places[i]))
+	}
+	s.supervisor, err = nodes.New(options)
+	return err
+}
+
+// allot gives every node and every gateway its ports. Gateways have theirs
+// opened here: they are the ones people know.
+func (s *Sandbox) allot(ctx context.Context) error {
+	p := newPorts()
+	at := func(usual, offset int) int {
+		if s.opts.FirstPort == 0 {
+			return usual
+		}
+		return s.opts.FirstPort + offset
+	}
+	for i := range s.slots {
+		name := fmt.Sprintf("controller-%d", i)
+		s.slots[i] = &slot{index: i, name: name}
+		if err := s.slots[i].listen(ctx, p, at(7687+2*i, 2*i)); err != nil {
+			return err
+		}
+	}
+	for i := range s.places {
+		name := fmt.Sprintf("memgraph-%d", i)
+		pl := place{name: name, dir: s.dir.file(name)}
+		for _, want := range []struct {
+			port             *int
+			what             string
+			usual, beginning int
+		}{
+			{&pl.bolt, "the Bolt port of " + name, 7701, 10},
+			{&pl.replication, "the replication port of " + name, 10001, 20},
+			{&pl.control, "the control port of " + name, 7711, 30},
+			{&pl.monitoring, "the monitoring port of " + name, 7451, 40},
+		} {
+			var err error
+			if *want.port, err = p.reserve(ctx, want.what, at(want.usual+i, want.beginning+i)); err != nil {
+				return err
+			}
+		}
+		s.places[i] = pl
+		s.topology = append(s.topology, cluster.Node{Name: name, Bolt: address(pl.bolt), Replication: address(pl.replication)})
+	}
+	s.moved = p.moved
+	s.network = newNetwork(s.opts.Server.cutter(s.places[:]), Size, func(n cluster.Ordinal) cluster.Process {
+		return s.supervisor.Info(n).Process
+	})
+	return nil
+}
+
+// Close gives back what Open has taken. It is not needed after Run.
+func (s *Sandbox) Close() error {
+	var errs []error
+	for _, sl := range s.slots {
+		if sl != nil {
+			errs = append(errs, sl.close())
+		}
+	}
+	if s.logFile != nil {
+		errs = append(errs, s.logFile.Close())
+	}
+	return errors.Join(append(errs, s.dir.close())...)
+}
+
+// Moved says which of the usual ports were taken and what is used instead, one
+// sentence each.
+func (s *Sandbox) Moved() []string { return s.moved }
+
+// Dir is the directory the sandbox lives in.
+func (s *Sandbox) Dir() string { return s.dir.path }
+
+// Run runs the cluster until ctx ends, then ends controllers, nodes and
+// everything else, in this order. It is called once.
+func (s *Sandbox) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	nodesCtx, stopNodes := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopNodes()
+	var supervising sync.WaitGroup
+	var superviseErr error
+	supervising.Go(func() { superviseErr = s.supervisor.Run(nodesCtx) })
+	s.work.Go(func() { s.objects.Watch(ctx, s.follow) })
+	s.work.Go(func() { s.network.run(ctx) })
+	err := s.serve(ctx)
+	cancel()
+	s.work.Wait()
+	stopNodes()
+	supervising.Wait()
+	return errors.Join(err, superviseErr, s.Close())
+}
+
+// serve employs the controllers and does jobs until ctx ends.
+func (s *Sandbox) serve(ctx context.Context) error {
+	defer close(s.ended)
+	for _, sl := range s.slots {
+		if err := s.employ(ctx, sl); err != nil {
+			return err
+		}
+	}
+	for {
+		select {
+		case job := <-s.jobs:
+			job(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// do has Run's goroutine do a job and returns its error.
+func (s *Sandbox) do(job func(ctx context.Context) error) error {
+	done := make(chan error, 1)
+	select {
+	case s.jobs <- func(ctx context.Context) { done <- job(ctx) }:
+		return <-done
+	case <-s.ended:
+		return errEnded
+	}
+}
+
+// follow takes over what the watch of the record brings, and keeps it for the
+// next sandbox.
+func (s *Sandbox) follow(r *cluster.Record, _ string) {
+	s.record.Store(r)
+	if r == nil || s.dir.temporary {
+		return
+	}
+	if err := s.dir.saveRecord(*r); err != nil {
+		s.log.Error("record not kept for the next sandbox", "err", err)
+	}
+}
+
+// rebuild is what an init container does: it looks whether the record asks for
+// the data of the process that is being replaced to be moved aside.
+func (s *Sandbox) rebuild(n cluster.Ordinal, last cluster.Process) (string, error) {
+	data := s.objects.Data()
+	if data == nil {
+		return "", nil
+	}
+	r, err := cluster.Decode(data)
+	if err != nil {
+		return "", err
+	}
+	b, asked := r.Rebuild(n)
+	if !asked || n == r.Main || last.Known() && b.Process.Known() && last != b.Process {
+		return "", nil
+	}
+	return fmt.Sprintf("diverged-%d", r.Epoch), nil
+}
+
+// product says what the nodes are, and which version if one of them has said.
+func (s *Sandbox) product(seen []cluster.Sighting) string {
+	what := "stand-in"
+	if s.opts.Server.Memgraph != "" {
+		what = "Memgraph"
+	}
+	for _, n := range seen {
+		if n.Version.Known() {
+			return what + " " + n.Version.String()
+		}
+	}
+	return what
+}
+
+// local is an address as people write it.
+func local(addr string) string { return "bolt://" + strings.Replace(addr, "127.0.0.1", "localhost", 1) }

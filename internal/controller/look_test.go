@@ -75,7 +75,6 @@ func TestLookAcrossARestartIsVoid(t *testing.T) {
 		w.shake(1)
 		pass(2 * pace)
 		w.change(1, func(s *server) { s.begin(); s.wipe() })
-		time.Sleep(50 * time.Millisecond)
 		w.crash(0)
 		pass(time.Minute)
 		w.never(t, from, "a: epoch 2")

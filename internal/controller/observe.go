@@ -90,7 +90,8 @@ func (l *Loop) take(v look) {
 }
 
 // drain merges the looks that are ready, so that a pass that acts for long
-// still sees the other nodes.
+// still sees the other nodes. What the platform knows by now comes last: a look
+// may have waited here while its node restarted.
 func (l *Loop) drain() {
 	for {
 		select {
@@ -99,6 +100,7 @@ func (l *Loop) drain() {
 		case v := <-l.opinions:
 			l.hear(v)
 		default:
+			l.platform()
 			return
 		}
 	}

@@ -292,6 +292,9 @@ func (l *Loop) act(ctx context.Context, d cluster.Decision) {
 	l.news.stepped(d, a, err, time.Since(began))
 	l.probes[s.Node].invalidate()
 	if s.Kind == cluster.Register {
+		// It takes over MAIN's database: what it said of its own is over.
+		l.probes[s.Replica].invalidate()
+		l.nodes[s.Replica].Data = cluster.Data{}
 		l.probes[s.Replica].hint()
 	}
 	if s.Kind == cluster.Restart {

@@ -194,7 +194,6 @@ func (l *Loop) pass(ctx context.Context) (cluster.Decision, error) {
 	for range maxActs {
 		l.drain()
 		d = cluster.Decide(l.input())
-		l.handled(d)
 		switch {
 		case ctx.Err() != nil:
 			return d, nil
@@ -202,12 +201,15 @@ func (l *Loop) pass(ctx context.Context) (cluster.Decision, error) {
 			if err := l.write(ctx, *d.Record, d.Why); err != nil {
 				return d, err
 			}
+			l.handled(d)
 		case d.Step.Kind != cluster.NoStep:
 			if !l.Leading() {
 				return cluster.Decision{Why: "the lease has ended: nothing more is done", Wake: time.Second}, nil
 			}
+			l.handled(d)
 			l.act(ctx, d)
 		default:
+			l.handled(d)
 			return d, nil
 		}
 	}
@@ -222,7 +224,8 @@ func (l *Loop) input() cluster.Input {
 	}
 }
 
-// handled forgets the requests that a decision has answered.
+// handled forgets the requests that a decision has answered. One that is answered
+// by a record is kept until that is written.
 func (l *Loop) handled(d cluster.Decision) {
 	for _, id := range d.Handled {
 		l.news.answered(id, d.Why)

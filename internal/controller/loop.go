@@ -76,6 +76,7 @@ type Loop struct {
 	rec      *cluster.Record
 	version  string
 	loaded   bool
+	claimed  bool // the record was written in this term
 	attempts cluster.Attempts
 	pending  []cluster.Request
 	asking   bool
@@ -254,10 +255,14 @@ func (l *Loop) load(ctx context.Context) error {
 		l.Last = l.rec
 	}
 	l.rec, l.version, l.loaded = rec, version, true
-	if rec == nil || rec.Leader == l.Identity {
+	if rec == nil || l.claimed && rec.Leader == l.Identity {
 		return nil
 	}
-	return l.write(ctx, *rec, "a new leader took over")
+	if err := l.write(ctx, *rec, "a new leader took over"); err != nil {
+		l.loaded = false
+		return err
+	}
+	return nil
 }
 
 // write replaces the record. On a conflict the record is read again first.
@@ -275,7 +280,7 @@ func (l *Loop) write(ctx context.Context, next cluster.Record, why string) error
 		return fmt.Errorf("write the record: %w", err)
 	}
 	prev := l.rec
-	l.rec, l.version = &next, version
+	l.rec, l.version, l.claimed = &next, version, true
 	if next.Stage == cluster.Promoting && (prev == nil || prev.Epoch != next.Epoch) {
 		l.reigned = time.Now()
 	}

@@ -260,7 +260,7 @@ func (c *conn) pull(ctx context.Context, m Structure, wanted bool) error {
 	if err != nil {
 		return err
 	}
-	if qid != -1 && !(c.explicit && qid == c.queries-1) {
+	if qid != -1 && (!c.explicit || qid != c.queries-1) {
 		return c.fail(ClientError("Query with specified ID does not exist!"))
 	}
 	more, err := c.rows(ctx, n, wanted)
@@ -277,14 +277,21 @@ func (c *conn) pull(ctx context.Context, m Structure, wanted bool) error {
 	return c.succeed(summary)
 }
 
+// next returns the row that was fetched ahead, or the next of the result.
+func (c *conn) next(ctx context.Context) (row []any, ok bool, err error) {
+	if !c.hasAhead {
+		return c.result.Next(ctx)
+	}
+	row, c.ahead, c.hasAhead = c.ahead, nil, false
+	return row, true, nil
+}
+
 // rows takes up to n rows (all, if negative) and sends them if wanted. It
 // reports whether there are more, for which it fetches one row ahead.
 func (c *conn) rows(ctx context.Context, n int64, wanted bool) (more bool, err error) {
 	for sent := int64(0); ; sent++ {
-		row, ok := c.ahead, true
-		if c.hasAhead {
-			c.ahead, c.hasAhead = nil, false
-		} else if row, ok, err = c.result.Next(ctx); err != nil || !ok {
+		row, ok, err := c.next(ctx)
+		if err != nil || !ok {
 			return false, err
 		}
 		if n >= 0 && sent >= n {

@@ -110,7 +110,7 @@ func (c *conn) logoff() error {
 	c.hangUp()
 	c.explicit = false
 	c.state = stateInit
-	if c.release.atLeast(3, 12) {
+	if c.release.atLeast(release{3, 12}) {
 		return c.succeed(nil)
 	}
 	return nil

@@ -35,9 +35,9 @@ func parseRelease(s string) release {
 	return release{a, b}
 }
 
-// atLeast reports whether r is major.minor or later.
-func (r release) atLeast(major, minor int) bool {
-	return r.major > major || r.major == major && r.minor >= minor
+// atLeast reports whether r is the given release or later.
+func (r release) atLeast(other release) bool {
+	return r.major > other.major || r.major == other.major && r.minor >= other.minor
 }
 
 // speaks reports whether a Memgraph of this release speaks v.
@@ -46,7 +46,7 @@ func (r release) speaks(v Version) bool {
 	case Version{4, 0}, Version{4, 1}, Version{4, 3}, Version{5, 2}:
 		return true
 	case Version{4, 4}:
-		return r.atLeast(3, 12)
+		return r.atLeast(release{3, 12})
 	}
 	return false
 }

@@ -54,7 +54,7 @@ func TestParseRelease(t *testing.T) {
 			t.Errorf("release of %q = %v; want %v", text, got, want)
 		}
 	}
-	if !(release{4, 0}).atLeast(3, 12) || (release{2, 19}).atLeast(3, 1) || !(release{3, 12}).atLeast(3, 12) {
+	if !(release{4, 0}).atLeast(newest) || (release{2, 19}).atLeast(release{3, 1}) || !newest.atLeast(release{3, 12}) {
 		t.Error("releases compare wrongly")
 	}
 }

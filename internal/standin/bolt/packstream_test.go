@@ -22,8 +22,14 @@ func TestPackStreamRoundTrip(t *testing.T) {
 		int64(32767), int64(32768), int64(-32768), int64(-32769), int64(math.MaxInt32), int64(math.MaxInt32 + 1),
 		int64(math.MinInt32), int64(math.MinInt32 - 1), int64(math.MaxInt64), int64(math.MinInt64),
 		"", "ä", strings.Repeat("x", 15), strings.Repeat("x", 16), strings.Repeat("x", 256), strings.Repeat("x", 70_000),
-		[]byte{}, []byte{1, 2}, make([]byte, 300), make([]byte, 70_000),
-		[]any{}, []any{[]any{int64(1)}, "a"}, long, map[string]any{}, wide,
+		[]byte{},
+		[]byte{1, 2},
+		make([]byte, 300), make([]byte, 70_000),
+		[]any{},
+		[]any{[]any{int64(1)}, "a"},
+		long,
+		map[string]any{},
+		wide,
 		Structure{Tag: 0x58, Fields: []any{int64(7203), 1.5}},
 	}
 	for _, v := range values {

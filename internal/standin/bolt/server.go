@@ -66,7 +66,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accept bolt connections on %s: %w", l.Addr(), err)
 		default:
-			s.complain("accept failed", "addr", l.Addr().String(), "err", err)
+			s.complain("accept", l.Addr().String(), err)
 			pause(ctx, acceptPause)
 		}
 	}
@@ -127,18 +127,15 @@ func (s *Server) serve(ctx context.Context, peer net.Conn, peers *peers) {
 	c := &conn{transport: newTransport(peer), server: s, release: parseRelease(s.Version)}
 	err := c.serve(ctx)
 	if errors.Is(err, errGarbage) || errors.Is(err, errTooLong) {
-		s.complain("hung up on a peer that does not speak bolt", "addr", peer.RemoteAddr().String(), "err", err)
+		s.complain("peer does not speak bolt", peer.RemoteAddr().String(), err)
 	}
 }
 
-// complain logs a warning, at most one in complainEvery.
-func (s *Server) complain(msg string, args ...any) {
-	if s.Log == nil {
-		return
-	}
+// complain logs what happened with addr, at most one line in complainEvery.
+func (s *Server) complain(what, addr string, err error) {
 	now, last := time.Now().UnixNano(), s.complained.Load()
-	if last != 0 && now-last < int64(complainEvery) || !s.complained.CompareAndSwap(last, now) {
-		return
+	due := last == 0 || now-last >= int64(complainEvery)
+	if s.Log != nil && due && s.complained.CompareAndSwap(last, now) {
+		s.Log.Warn("bolt connection not served", "reason", what, "addr", addr, "err", err)
 	}
-	s.Log.Warn(msg, args...)
 }

@@ -52,6 +52,7 @@ func (s *scriptSession) Begin(context.Context, map[string]any) error {
 	s.script.note("begin")
 	return nil
 }
+
 func (s *scriptSession) Commit(context.Context) error {
 	s.script.note("commit")
 	return nil

@@ -234,12 +234,21 @@ func TestCredentials(t *testing.T) {
 		{"wrong password", map[string]any{"user_agent": "x", "scheme": "basic", "principal": "ann", "credentials": "secre"}, denied, true},
 		{"unknown user", map[string]any{"user_agent": "x", "scheme": "basic", "principal": "bob", "credentials": ""}, denied, true},
 		{"nobody", map[string]any{"user_agent": "x", "scheme": "none"}, denied, true},
-		{"refused by the handler", map[string]any{"user_agent": "x", "scheme": "basic", "principal": "banned", "credentials": "x"},
-			"FAILURE code=Memgraph.ClientError.MemgraphError.MemgraphError message=go away", true},
-		{"no user agent", map[string]any{"scheme": "none"},
-			"FAILURE code=Memgraph.ExecutionException message=Something went wrong while executing the query! Check the server logs for more details.", true},
-		{"strange scheme", map[string]any{"user_agent": "x", "scheme": "kerberos"},
-			"FAILURE code=Memgraph.ExecutionException message=Something went wrong while executing the query! Check the server logs for more details.", true},
+		{
+			"refused by the handler",
+			map[string]any{"user_agent": "x", "scheme": "basic", "principal": "banned", "credentials": "x"},
+			"FAILURE code=Memgraph.ClientError.MemgraphError.MemgraphError message=go away", true,
+		},
+		{
+			"no user agent",
+			map[string]any{"scheme": "none"},
+			"FAILURE code=Memgraph.ExecutionException message=Something went wrong while executing the query! Check the server logs for more details.", true,
+		},
+		{
+			"strange scheme",
+			map[string]any{"user_agent": "x", "scheme": "kerberos"},
+			"FAILURE code=Memgraph.ExecutionException message=Something went wrong while executing the query! Check the server logs for more details.", true,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,7 +2,7 @@ package cypher
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"iter"
 	"time"
 
@@ -110,7 +110,7 @@ func (r *Rows) Next(ctx context.Context) (row []any, ok bool, err error) {
 }
 
 // errStopped ends the plan of Rows that were closed.
-var errStopped = fmt.Errorf("rows were closed")
+var errStopped = errors.New("rows were closed")
 
 // all yields nil for each row, which it leaves in r.row, or the final error.
 func (r *Rows) all(yield func(error) bool) {
@@ -127,7 +127,7 @@ func (r *Rows) all(yield func(error) bool) {
 		}
 		return nil
 	})
-	if err != nil && err != errStopped {
+	if err != nil && !errors.Is(err, errStopped) {
 		yield(err)
 	}
 }

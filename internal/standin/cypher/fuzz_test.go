@@ -55,13 +55,13 @@ func FuzzExecute(f *testing.F) {
 		}
 		m := newMemory(t)
 		for _, setup := range []string{"CREATE (:S {i: 1, s: 'a'}), (:S:T {i: 2}), (:Key {id: 1})"} {
-			if _, _, err := m.do(t.Context(), setup, nil); err != nil {
+			if _, err := m.do(t.Context(), setup, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, _, err := m.do(ctx, text, map[string]any{"p": int64(1), "x": "1"})
+		_, err := m.do(ctx, text, map[string]any{"p": int64(1), "x": "1"})
 		if err == nil || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), " is a cypher.") {
 			return
 		}

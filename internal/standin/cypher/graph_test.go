@@ -119,28 +119,28 @@ func (m *memory) Delete(id int64) error {
 }
 
 // do runs a query and returns its rows in words, or the error.
-func (m *memory) do(ctx context.Context, text string, params map[string]any) (string, Stats, error) {
+func (m *memory) do(ctx context.Context, text string, params map[string]any) (string, error) {
 	statement, err := Parse(text)
 	if err != nil {
-		return "", Stats{}, err
+		return "", err
 	}
 	q, ok := statement.(*Query)
 	if !ok {
-		return "", Stats{}, fmt.Errorf("%q is a %T", text, statement)
+		return "", fmt.Errorf("%q is a %T", text, statement)
 	}
 	rows, err := Execute(ctx, q, params, m)
 	if err != nil {
-		return "", Stats{}, err
+		return "", err
 	}
 	defer rows.Close()
 	var lines []string
 	for {
 		row, ok, err := rows.Next(ctx)
 		if err != nil {
-			return strings.Join(lines, "; "), rows.Stats(), err
+			return strings.Join(lines, "; "), err
 		}
 		if !ok {
-			return strings.Join(lines, "; "), rows.Stats(), nil
+			return strings.Join(lines, "; "), nil
 		}
 		cells := make([]string, len(row))
 		for i, v := range row {

@@ -181,7 +181,7 @@ func TestHostileDepthIsRefused(t *testing.T) {
 		}
 	}
 	deep := "RETURN 1" + strings.Repeat(" + 1", 10_000)
-	if got, _, err := newMemory(t).do(t.Context(), deep, nil); err != nil || got != "10001" {
+	if got, err := newMemory(t).do(t.Context(), deep, nil); err != nil || got != "10001" {
 		t.Errorf("a sum of 10001 numbers = %s (%v)", got, err)
 	}
 }
@@ -193,7 +193,8 @@ func TestSplitStatements(t *testing.T) {
 		"A":                                     {"A"},
 		"A;B;":                                  {"A", "B"},
 		"SET REPLICATION ROLE TO MAIN;\nCREATE (:A {s: ';', t: \"a\\\";\"}); MATCH (`a;b`) RETURN 1 // c;\n;": {
-			"SET REPLICATION ROLE TO MAIN", "CREATE (:A {s: ';', t: \"a\\\";\"})", "MATCH (`a;b`) RETURN 1 // c;"},
+			"SET REPLICATION ROLE TO MAIN", "CREATE (:A {s: ';', t: \"a\\\";\"})", "MATCH (`a;b`) RETURN 1 // c;",
+		},
 		"A; RETURN 'open; B": {"A", "RETURN 'open; B"},
 	} {
 		if got := SplitStatements(text); !reflect.DeepEqual(got, want) {

@@ -29,11 +29,9 @@ type parser struct {
 	meaning   error // first error of meaning
 	scans     []*scanOp
 	write     bool
-	names     map[string]int // column texts of the projection being read, for ORDER BY
 
-	aggs    *[]*aggregation // where aggregations may stand; nil: nowhere
-	inAgg   bool
-	anybody int // anonymous variables so far
+	aggs  *[]*aggregation // where aggregations may stand; nil: nowhere
+	inAgg bool
 }
 
 // Parse returns the statement that text holds. The error is a *SyntaxError,

@@ -215,7 +215,3 @@ func (in Input) prove(n Ordinal) Proof {
 	s := in.Nodes[n]
 	return Proof{Node: n, Process: s.Process, UUID: s.Data.UUID}
 }
-
-func without(list []Ordinal, n Ordinal) []Ordinal {
-	return slices.DeleteFunc(slices.Clone(list), func(o Ordinal) bool { return o == n })
-}

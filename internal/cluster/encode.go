@@ -124,10 +124,25 @@ func Decode(data map[string]string) (Record, error) {
 	if d.err != nil {
 		return Record{}, d.err
 	}
+	r = r.tidy()
 	if len(d.left) > 0 {
 		r.Foreign = d.left
 	}
 	return r, nil
+}
+
+// tidy makes empty lists nil, so that equal records are equal values.
+func (r Record) tidy() Record {
+	r.Promotable, r.Heirs, r.Joined = orNil(r.Promotable), orNil(r.Heirs), orNil(r.Joined)
+	r.Readers, r.Rebuilds, r.History = orNil(r.Readers), orNil(r.Rebuilds), orNil(r.History)
+	return r
+}
+
+func orNil[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // decoder takes keys from a record and keeps the first error.

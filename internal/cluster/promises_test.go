@@ -357,14 +357,12 @@ func (c *chaos) peace(t *testing.T) {
 			return
 		}
 		d := Decide(c.input())
-		if d.Record == nil && d.Step.Kind == NoStep && d.Wake >= idle && (c.rec == nil || !in(c).mainLives()) {
-			c.choose(t)
+		if d.Record == nil && d.Step.Kind == NoStep && d.Wake >= idle && (c.rec == nil || !c.input().mainLives()) {
+			c.choose()
 		}
 	}
 	c.fatal(t, "not healthy after peace: %s; %s", c.brief(), Decide(c.input()).Why)
 }
-
-func in(c *chaos) Input { return c.input() }
 
 func (in Input) mainLives() bool {
 	if in.Record.Stage != Serving && in.Record.Stage != Quiescing {
@@ -375,7 +373,7 @@ func (in Input) mainLives() bool {
 }
 
 // choose is what a human does when the controller refuses: the fullest node.
-func (c *chaos) choose(t *testing.T) {
+func (c *chaos) choose() {
 	best := Ordinal(0)
 	for i := range c.nodes {
 		if len(c.have[i]) > len(c.have[best]) {

@@ -11,7 +11,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 )
 
-// TestScenarios plays the stories of testdata. Run with -rewrite to write down
+// TestScenarios plays the stories of testdata/scenarios. Run with -rewrite to write down
 // what is decided now, then read the diff: a changed decision is a changed
 // promise.
 //
@@ -21,7 +21,7 @@ import (
 // request asks for something; settle D decides and acts for D and prints all of it; wait D lets time pass
 // undecided; status prints record, roles and conditions.
 func TestScenarios(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) {
 		var w *world
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if d.Cmd == "cluster" || d.Cmd == "nodes" {

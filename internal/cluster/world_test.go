@@ -171,13 +171,15 @@ func (w *world) input() Input {
 	for i := range w.nodes {
 		w.sighted[i] = w.look(Ordinal(i))
 	}
-	return Input{Record: w.rec, Policy: w.policy, Topology: w.topology, Attempts: w.attempts, Requests: w.requests, Last: w.last,
-		Observation: Observation{Now: w.now, Term: w.term, Nodes: slices.Clone(w.sighted)}}
+	return Input{
+		Record: w.rec, Policy: w.policy, Topology: w.topology, Attempts: w.attempts, Requests: w.requests, Last: w.last,
+		Observation: Observation{Now: w.now, Term: w.term, Nodes: slices.Clone(w.sighted)},
+	}
 }
 
 // settle decides and acts until nothing is left to do within d, and writes down
-// what was decided. It returns the last decision.
-func (w *world) settle(d time.Duration) Decision {
+// what was decided.
+func (w *world) settle(d time.Duration) {
 	end := w.now.Add(d)
 	last := ""
 	for range 400 {
@@ -207,13 +209,12 @@ func (w *world) settle(d time.Duration) Decision {
 			}
 			if !w.now.Add(dec.Wake).Before(end) {
 				w.now = end
-				return dec
+				return
 			}
 			w.now = w.now.Add(dec.Wake)
 		}
 	}
 	fmt.Fprintf(&w.out, "STILL BUSY after 400 decisions\n")
-	return Decision{}
 }
 
 func (w *world) note(s Step, failure Failure) {

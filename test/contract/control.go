@@ -4,8 +4,11 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"net"
+	"strconv"
 
+	standin "memgraph-controller/internal/standin/control"
 	"memgraph-controller/test/contract/judge"
 	"memgraph-controller/test/contract/server"
 )
@@ -13,10 +16,36 @@ import (
 // control injects faults through the stand-in's control port.
 type control struct{}
 
-var errNoControl = errors.New("the stand-in has no control port yet")
-
 var _ judge.Faults = control{}
 
-func (control) Crash(context.Context, *server.Node, judge.Point) error         { return errNoControl }
-func (control) LoseFinalize(context.Context, *server.Node, *server.Node) error { return errNoControl }
-func (control) PowerLoss(context.Context, *server.Node) error                  { return errNoControl }
+var points = map[judge.Point]standin.Point{
+	judge.AfterWAL:       standin.AfterWAL,
+	judge.AfterShip:      standin.AfterShip,
+	judge.BeforeFinalize: standin.AfterLocalCommit,
+	judge.AfterFinalize:  standin.AfterFinalize,
+	judge.AfterPromotion: standin.AfterPromotion,
+}
+
+func port(n *server.Node) standin.Client {
+	return standin.Client{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(n.Control))}
+}
+
+func (control) Crash(ctx context.Context, n *server.Node, p judge.Point) error {
+	at, ok := points[p]
+	if !ok {
+		return fmt.Errorf("crash %s: the stand-in knows no point %q", n.Name, p)
+	}
+	return port(n).CrashAt(ctx, at)
+}
+
+func (control) LoseFinalize(ctx context.Context, main *server.Node) error {
+	c := port(main)
+	s, err := c.State(ctx)
+	if err != nil {
+		return err
+	}
+	s.Faults.LoseFinalize = 1
+	return c.Set(ctx, s.Faults)
+}
+
+func (control) PowerLoss(ctx context.Context, n *server.Node) error { return port(n).PowerLoss(ctx) }

@@ -86,7 +86,7 @@ func preparedRestart(t *judge.T) {
 
 func lostFinalize(t *judge.T) {
 	a, b := pair(t, "STRICT_SYNC")
-	t.Check(t.Faults.LoseFinalize(t.Context(), a, b))
+	t.Check(t.Faults.LoseFinalize(t.Context(), a))
 	t.OK(a, put(3))
 	holds(t, a, 1, 2, 3)
 	holds(t, b, 1, 2) // prepared only

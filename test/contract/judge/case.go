@@ -70,8 +70,8 @@ type Faults interface {
 	// Crash makes the node die by itself at the named moment of its next commit
 	// or promotion.
 	Crash(ctx context.Context, n *server.Node, p Point) error
-	// LoseFinalize makes the main's next FinalizeCommit to the replica vanish.
-	LoseFinalize(ctx context.Context, main, replica *server.Node) error
+	// LoseFinalize makes the main's next FinalizeCommit vanish.
+	LoseFinalize(ctx context.Context, main *server.Node) error
 	// PowerLoss ends the node as a power cut would: what was not fsynced is gone.
 	PowerLoss(ctx context.Context, n *server.Node) error
 }
@@ -83,8 +83,7 @@ type Point string
 const (
 	AfterWAL       Point = "after-wal-append"
 	AfterShip      Point = "after-ship"
-	AfterCommit    Point = "after-local-commit"
-	BeforeFinalize Point = "before-finalize"
+	BeforeFinalize Point = "before-finalize" // after the main's own commit
 	AfterFinalize  Point = "after-finalize"
 	AfterPromotion Point = "after-promotion"
 )

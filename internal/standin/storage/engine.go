@@ -254,8 +254,11 @@ func (e *Engine) Analytical() bool { return e.analytical.Load() }
 func (e *Engine) Close() error { return e.shut(e.wal.close) }
 
 // PowerLoss leaves the data directory as a power loss would: what was logged since the last sync
-// is gone. The storage is closed.
-func (e *Engine) PowerLoss() error { return e.shut(e.wal.tear) }
+// is gone. The storage is closed at once, in the middle of a commit if there is one.
+func (e *Engine) PowerLoss() error {
+	e.closed.Store(true)
+	return e.wal.tear()
+}
 
 func (e *Engine) shut(end func() error) error {
 	var err error

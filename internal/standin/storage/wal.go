@@ -54,12 +54,16 @@ type wal struct {
 	size     int64
 	synced   int64
 	unsynced int // commits since the last sync
+	torn     bool
 }
 
 // append logs a commit and hands it to the operating system.
 func (w *wal) append(kind byte, rec Record, base uint64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.torn {
+		return ErrClosed
+	}
 	if w.file != nil && (w.current.Epoch != rec.Epoch || w.size > w.limit) {
 		if err := w.finish(); err != nil {
 			return err
@@ -186,7 +190,7 @@ func (w *wal) finish() error {
 	return syncDir(w.dir)
 }
 
-// close finishes the log for good or, after a power loss, drops what was not on disk.
+// close finishes the current file. The next commit begins a new one.
 func (w *wal) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -197,6 +201,7 @@ func (w *wal) close() error {
 func (w *wal) tear() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.torn = true
 	if w.file == nil {
 		return nil
 	}

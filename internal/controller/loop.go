@@ -81,9 +81,13 @@ type Loop struct {
 	pending  []cluster.Request
 	asking   bool
 	asked    time.Time
-	reigned  time.Time // when the present promotion was recorded
-	news     news
-	wg       sync.WaitGroup
+	told     struct { // whom the other controllers spoke of last, and when
+		node cluster.Ordinal
+		at   time.Time
+	}
+	reigned time.Time // when the present promotion was recorded
+	news    news
+	wg      sync.WaitGroup
 }
 
 // New returns a loop for one term. It has seen nobody.
@@ -195,6 +199,9 @@ func (l *Loop) pass(ctx context.Context) (cluster.Decision, error) {
 	for range maxActs {
 		l.drain()
 		d = cluster.Decide(l.input())
+		if l.unheard() {
+			return cluster.Decision{Why: "MAIN does not answer here; the other controllers are asked first", Wake: probeTimeout, Conditions: d.Conditions}, nil
+		}
 		switch {
 		case ctx.Err() != nil:
 			return d, nil

@@ -67,6 +67,9 @@ func (n *news) decided(d cluster.Decision, err error) {
 		}
 		n.err = text
 	}
+	if err != nil {
+		return // there may be no decision to tell of
+	}
 	var alarms []string
 	for _, c := range d.Conditions {
 		if c.Severity == cluster.Alarm {

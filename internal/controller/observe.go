@@ -125,20 +125,33 @@ type opinions struct {
 	list []cluster.Opinion
 }
 
-// ask has the other controllers look at a MAIN that has fallen silent, in time
-// for the end of its grace.
-func (l *Loop) ask(ctx context.Context) {
-	if l.Peers == nil || l.asking || l.rec == nil || int(l.rec.Main) >= len(l.nodes) {
-		return
+// silence returns the MAIN that does not answer, and when it last did in this
+// term; false if MAIN answers, refuses or is not known.
+func (l *Loop) silence() (cluster.Ordinal, time.Time, bool) {
+	if l.rec == nil || l.rec.Main < 0 || int(l.rec.Main) >= len(l.nodes) {
+		return cluster.NoNode, time.Time{}, false
 	}
-	m := l.rec.Main
-	s := l.nodes[m]
+	s := l.nodes[l.rec.Main]
 	heard := s.Answered
 	if heard.Before(l.term) {
 		heard = l.term
 	}
-	silent := s.Contact == cluster.Silent || s.Contact == cluster.Foreign
-	if !silent || time.Since(heard) < l.Policy.FailAfter-askAhead || time.Since(l.asked) < askEvery {
+	return l.rec.Main, heard, s.Contact == cluster.Silent || s.Contact == cluster.Foreign
+}
+
+// unheard reports whether MAIN's grace is over and the other controllers have
+// not said yet what they see: a loop that was busy, or a grace shorter than a
+// look, left no time to ask.
+func (l *Loop) unheard() bool {
+	m, heard, silent := l.silence()
+	return l.Peers != nil && silent && time.Since(heard) >= l.Policy.FailAfter && (l.told.node != m || l.told.at.Before(heard))
+}
+
+// ask has the other controllers look at a MAIN that has fallen silent, in time
+// for the end of its grace.
+func (l *Loop) ask(ctx context.Context) {
+	m, heard, silent := l.silence()
+	if l.Peers == nil || l.asking || !silent || time.Since(heard) < l.Policy.FailAfter-askAhead || time.Since(l.asked) < askEvery {
 		return
 	}
 	l.asking, l.asked = true, time.Now()
@@ -155,5 +168,6 @@ func (l *Loop) ask(ctx context.Context) {
 
 func (l *Loop) hear(v opinions) {
 	l.asking = false
+	l.told.node, l.told.at = v.node, time.Now()
 	l.nodes[v.node].Opinions = v.list
 }

@@ -134,7 +134,7 @@ func TestUndecodableRecordIsLeftAlone(t *testing.T) {
 		w.objects.Put(bad)
 		broken := time.Now()
 		w.crash(0) // so that there is something to write
-		pass(time.Hour)
+		pass(10 * time.Minute)
 		w.never(t, broken, "a: epoch")
 		w.never(t, broken, "a: promote")
 		if got := w.objects.Data()["stage"]; got != "dreaming" {
@@ -144,7 +144,7 @@ func TestUndecodableRecordIsLeftAlone(t *testing.T) {
 			t.Fatalf("published error: %v; want one that names the value", err)
 		}
 		if lines := x.logged(); count(lines, "dreaming") != 1 {
-			t.Fatalf("an hour with an unreadable record logged\n%s\nwant it told once", strings.Join(lines, "\n"))
+			t.Fatalf("10 minutes with an unreadable record logged\n%s\nwant it told once", strings.Join(lines, "\n"))
 		}
 		w.objects.Put(good)
 		pass(10 * time.Second)

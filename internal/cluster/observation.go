@@ -115,6 +115,9 @@ func (s Sighting) After(prev Sighting) Sighting {
 	if !s.Version.Known() {
 		s.Version = prev.Version
 	}
+	if s.Role == RoleMain && !s.Listed {
+		s.Replicas = prev.Replicas // old news, and marked so
+	}
 	s.Replicas = append([]Replica(nil), s.Replicas...)
 	for i := range s.Replicas {
 		r := &s.Replicas[i]

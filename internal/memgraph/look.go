@@ -43,12 +43,7 @@ func (n *Nodes) Look(ctx context.Context, o cluster.Ordinal) cluster.Sighting {
 	defer at.give(ctx, l)
 	s := cluster.Sighting{Contact: cluster.Answered, Role: role}
 	if role == cluster.RoleMain {
-		if err := n.list(ctx, at, l, &s); err != nil {
-			return at.unanswered(ctx, err)
-		}
-	}
-	if s.Role != cluster.RoleMain {
-		at.remember(nil)
+		n.list(ctx, l, &s)
 	}
 	l.introduce(ctx)
 	s.Version, s.WAL = l.version, l.wal
@@ -60,32 +55,19 @@ func (n *Nodes) Look(ctx context.Context, o cluster.Ordinal) cluster.Sighting {
 	return s
 }
 
-// errList reports a MAIN that told its role and not its replicas.
-var errList = errors.New("show replicas: no answer")
-
-// list fills in the replicas of a MAIN. If the list cannot be read, the last
-// one stands in with every state unknown; without one it is an error, because
-// a MAIN with no replicas is something else.
-func (n *Nodes) list(ctx context.Context, at *node, l *line, s *cluster.Sighting) error {
+// list fills in the replicas of a MAIN. If they cannot be read, Listed stays
+// false: a MAIN with no replicas is something else.
+func (n *Nodes) list(ctx context.Context, l *line, s *cluster.Sighting) {
 	a, err := l.askPatiently(ctx, "SHOW REPLICAS")
 	if err == nil {
-		s.Replicas = n.words.replicas(a.rows)
-		at.remember(s.Replicas)
-		return nil
+		s.Replicas, s.Listed = n.words.replicas(a.rows), true
+		return
 	}
 	if meaningOf(err) == notMain { // it was demoted in between
-		role, again := l.role(ctx)
-		if again == nil && role == cluster.RoleReplica {
+		if role, again := l.role(ctx); again == nil && role == cluster.RoleReplica {
 			s.Role = role
-			return nil
 		}
 	}
-	list, ok := at.remembered()
-	if !ok {
-		return errList
-	}
-	s.Replicas = list
-	return nil
 }
 
 // introduce asks, once per connection, what cannot change while a process runs.
@@ -149,7 +131,6 @@ func (n *node) unanswered(ctx context.Context, err error) cluster.Sighting {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return cluster.Sighting{Contact: cluster.NotProbed}
 	case refused(err):
-		n.remember(nil)
 		return cluster.Sighting{Contact: cluster.Refused}
 	case errors.As(err, &role):
 		return foreign("%v, neither main nor replica: is it a coordinator, or newer than this controller?", role)
@@ -181,6 +162,5 @@ func garbled(err error) bool {
 	var broken *neo4j.ConnectivityError
 	var network net.Error // timeouts and cancelled contexts, too
 	return !errors.As(err, &broken) && !errors.As(err, &network) &&
-		!errors.Is(err, context.Canceled) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) &&
-		!errors.Is(err, errList)
+		!errors.Is(err, context.Canceled) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
 }

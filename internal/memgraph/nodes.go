@@ -38,7 +38,7 @@ type login struct {
 	agent string
 }
 
-// node keeps the idle lines to one node and what is remembered of it.
+// node keeps the idle lines to one node.
 type node struct {
 	cluster.Node
 	login login
@@ -46,7 +46,6 @@ type node struct {
 
 	mu     sync.Mutex // guards what follows, never held while waiting for a node
 	idle   []*line
-	listed []cluster.Replica // as last read from it as MAIN; nil if it was not read
 	closed bool
 }
 
@@ -137,27 +136,4 @@ func (n *node) hangUp(ctx context.Context) {
 	for _, l := range idle {
 		l.close(ctx)
 	}
-}
-
-// remember keeps what n, as MAIN, listed last; nil forgets it.
-func (n *node) remember(list []cluster.Replica) {
-	n.mu.Lock()
-	n.listed = list
-	n.mu.Unlock()
-}
-
-// remembered returns the last list with every state unknown: who is registered
-// changes by our own steps only, how they are does not stay true. It returns
-// false if no list was read since n was last seen to be anything but MAIN.
-func (n *node) remembered() ([]cluster.Replica, bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.listed == nil {
-		return nil, false
-	}
-	list := make([]cluster.Replica, len(n.listed))
-	for i, r := range n.listed {
-		list[i] = cluster.Replica{Name: r.Name, Node: r.Node, Address: r.Address, Mode: r.Mode, Ghost: r.Ghost, TS: r.TS}
-	}
-	return list, true
 }

@@ -80,6 +80,31 @@ func TestSilentPeerIsHungUpOn(t *testing.T) {
 	}
 }
 
+func TestIdleClientIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		c := &conn{transport: newTransport(ours), server: &Server{Handler: &script{}}, release: newest}
+		done := make(chan error, 1)
+		go func() { done <- c.serve(t.Context()); ours.Close() }()
+		peer := &client{t: t, transport: newTransport(theirs), major: 4}
+		if _, err := theirs.Write([]byte("\x60\x60\xB0\x17\x00\x00\x03\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(peer.r, make([]byte, 4)); err != nil {
+			t.Fatal(err)
+		}
+		peer.send(msgHello, map[string]any{"user_agent": "test"})
+		peer.expect("SUCCESS connection_id=bolt-1 server=" + DefaultServerName)
+		time.Sleep(24 * time.Hour)
+		peer.send(msgRun, "rows 0", none, none)
+		peer.expect("SUCCESS fields=[x]")
+		theirs.Close()
+		if err := <-done; !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("serve = %v; want the end of the client", err)
+		}
+	})
+}
+
 func isTimeout(err error) bool {
 	netErr, ok := errors.AsType[net.Error](err)
 	return ok && netErr.Timeout()

@@ -44,6 +44,8 @@ func TestExpressions(t *testing.T) {
 		"null = null":                           "null",
 		"1 = 1.0":                               "true",
 		"9007199254740993 = 9007199254740992.0": "false",
+		"1 = 1.5":                               "false",
+		"1 < 1.5 AND -1 > -1.5 AND 1.5 > 1":     "true",
 		"1 <> 'a'":                              "true",
 		"1 < 2 <= 2":                            "true",
 		"3 > 2 > 1":                             "true",
@@ -132,6 +134,7 @@ func TestQueries(t *testing.T) {
 		{"UNWIND [5, 6, 5, 6] AS i MERGE (n:Key {id: i}) RETURN count(n), count(DISTINCT n)", "4,2"},
 		{"MATCH (n:Key) WHERE n.id IN [6, 1, 6.0, null] RETURN n.id", "6; 1"},
 		{"MATCH (n:Key) WHERE 5 = n.id RETURN n.id", "5"},
+		{"MATCH (a:Key), (b:Key) WHERE a.id = b.id RETURN count(*)", "3"},
 		{"MATCH (n:Key {id: 5}) MATCH (m) WHERE id(m) = id(n) RETURN m.id", "5"},
 		{"UNWIND [{id: 7, v: 'a'}, {id: 8, v: 'b'}] AS row CREATE (n:Key) SET n = row RETURN n.id, n.v", "7,'a'; 8,'b'"},
 		{"MATCH (n:Key) WITH n ORDER BY n.id DESC LIMIT 2 SET n.last = true RETURN count(n)", "2"},
@@ -166,6 +169,7 @@ func TestQueries(t *testing.T) {
 		{"MATCH (n:A) RETURN sum(n.z)", "2"},
 		{"MATCH (n:A) RETURN {node: n, list: [n]} LIMIT 1", "{list:[(:A{i:1,z:1})],node:(:A{i:1,z:1})}"},
 		{"MATCH (n:A) RETURN count(n) AS n;", "2"},
+		{"UNWIND range(1, 1000000000000) AS i WITH i WHERE i = 1 RETURN i LIMIT 1", "1"},
 		{"match (`odd`:A) return `odd`.i as `x y` order by `x y`", "1; 2"},
 	} {
 		got, err := m.do(t.Context(), step.text, nil)

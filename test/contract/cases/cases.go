@@ -156,6 +156,17 @@ func start(t *judge.T, n *server.Node) time.Duration {
 	return took
 }
 
+// comeBack restarts a replica and waits until MAIN's pings have met it again. A
+// write before that finds the old connection broken and fails.
+func comeBack(t *judge.T, n *server.Node) {
+	restart(t, n)
+	t.Pause(pinged)
+}
+
+// pinged is long enough for two of MAIN's pings, one each second: the first
+// notices a broken connection, the second opens a new one.
+const pinged = 2500 * time.Millisecond
+
 func restart(t *judge.T, n *server.Node) {
 	kill(t, n)
 	start(t, n)

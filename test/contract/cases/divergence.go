@@ -50,7 +50,7 @@ func refusesPeer(t *judge.T, b, c *server.Node) {
 }
 
 func falseDivergence(t *judge.T) {
-	a, b, c := restartedReplica(t, func(b *server.Node) { restart(t, b) })
+	a, b, c := restartedReplica(t, func(b *server.Node) { comeBack(t, b) })
 	failover(t, a, b)
 	refusesPeer(t, b, c)
 	start(t, a)
@@ -61,6 +61,7 @@ func falseDivergenceGraceful(t *judge.T) {
 	a, b, c := restartedReplica(t, func(b *server.Node) {
 		t.Check(b.Terminate())
 		start(t, b)
+		t.Pause(pinged)
 	})
 	failover(t, a, b)
 	refusesPeer(t, b, c)
@@ -77,7 +78,7 @@ func noDivergence(t *judge.T) {
 }
 
 func cureBefore(t *judge.T) {
-	a, b, c := restartedReplica(t, func(b *server.Node) { restart(t, b) })
+	a, b, c := restartedReplica(t, func(b *server.Node) { comeBack(t, b) })
 	began := time.Now()
 	demote(t, a)
 	promote(t, a)
@@ -103,7 +104,7 @@ func cureBefore(t *judge.T) {
 }
 
 func cureAfter(t *judge.T) {
-	a, b, c := restartedReplica(t, func(b *server.Node) { restart(t, b) })
+	a, b, c := restartedReplica(t, func(b *server.Node) { comeBack(t, b) })
 	failover(t, a, b)
 	refusesPeer(t, b, c)
 	restart(t, b)

@@ -53,6 +53,7 @@ func replicaRestarts(t *judge.T) {
 		restart(t, n)
 		t.Role(n, "replica")
 	}
+	t.Pause(pinged)
 	t.ReplicasWithin(a, 10*time.Second, "b sync ready behind=0 ts=4", "c async ready behind=0 ts=4")
 	t.OK(a, put(3))
 	holds(t, b, 1, 2, 3)
@@ -97,10 +98,11 @@ func bothRestart(t *judge.T) {
 	start(t, a)
 	t.ReplicasWithin(a, 10*time.Second, "b sync ready behind=0 ts=4")
 	t.OK(a, put(3))
+	t.Replicas(a, "b sync ready behind=0 ts=7") // a start takes a timestamp too
 
 	kill(t, a, b)
 	start(t, a)
-	t.Replicas(a, "b sync invalid behind=-6 ts=0")
+	t.Replicas(a, "b sync invalid behind=-7 ts=0")
 	t.Refused(a, put(4), failedSync(t.Version, "b", notInSync))
 	start(t, b)
 	t.ReplicasWithin(a, 10*time.Second, "b sync ready behind=0")

@@ -222,7 +222,7 @@ func bornReplica(t *judge.T) {
 	t.OK(a, put(1))
 	t.ReplicasWithin(a, 5*time.Second, "b strict_sync ready behind=0 ts=2", "c async ready behind=0 ts=2")
 
-	restart(t, b)
+	comeBack(t, b)
 	t.Role(b, "replica")
 	t.ReplicasWithin(a, 10*time.Second, "b strict_sync ready behind=0 ts=2", "c async ready behind=0 ts=2")
 	t.OK(a, put(2))

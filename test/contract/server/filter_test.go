@@ -71,11 +71,10 @@ func TestCutSilencesAndHealDelivers(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
 	// Go's listeners are multipath by default; such sockets take no filter.
 	cmd.Env = append(os.Environ(), "GODEBUG=multipathtcp=0", "CONTRACT_ECHO="+n.ReplAddr()[len("127.0.0.1:"):])
-	if err := l.Start(cmd); err != nil {
+	if n.exited, err = l.Start(cmd); err != nil {
 		t.Fatal(err)
 	}
-	n.cmd, n.exited = cmd, make(chan struct{})
-	go func() { _ = cmd.Wait(); close(n.exited) }()
+	n.cmd = cmd
 	await(t, "the echo server", func() bool { return n.Listening(t.Context()) })
 
 	open, err := net.Dial("tcp", n.ReplAddr())

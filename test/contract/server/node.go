@@ -46,7 +46,7 @@ type Node struct {
 	launcher *Launcher
 	extra    []string // ports a real server would otherwise share with others
 	cmd      *exec.Cmd
-	exited   chan struct{}
+	exited   <-chan struct{}
 }
 
 // startTimeout bounds how long a server may take to answer on Bolt. A MAIN with
@@ -136,14 +136,10 @@ func (n *Node) Launch() error {
 		}
 	}
 	cmd.Dir, cmd.Stdout, cmd.Stderr = n.Dir, log, log
-	if err := n.launcher.Start(cmd); err != nil {
+	exited, err := n.launcher.Start(cmd)
+	if err != nil {
 		return fmt.Errorf("start %s: %w", n.Name, err)
 	}
-	exited := make(chan struct{})
-	go func() { // joined by end, which every node gets at the latest from Cluster.Close
-		_ = cmd.Wait()
-		close(exited)
-	}()
 	n.cmd, n.exited = cmd, exited
 	return nil
 }
@@ -214,8 +210,39 @@ func (n *Node) Terminate() error {
 	return nil
 }
 
-// Pause stops the process with SIGSTOP: TCP lives on, nobody answers.
-func (n *Node) Pause() error { return n.signal(syscall.SIGSTOP) }
+// Pause stops the process with SIGSTOP: TCP lives on, nobody answers. It
+// returns once every thread stands still, which is not yet so when the signal
+// has been sent.
+func (n *Node) Pause() error {
+	if err := n.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if stopped(n.cmd.Process.Pid) {
+			return nil
+		}
+	}
+	return fmt.Errorf("pause %s: it still moves after 5s", n.Name)
+}
+
+// stopped reports whether all threads of the process are stopped.
+func stopped(pid int) bool {
+	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(stats) == 0 {
+		return false
+	}
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return false
+		}
+		// The state follows the name, which is in brackets and may hold any character.
+		if i := bytes.LastIndexByte(b, ')'); i < 0 || i+2 >= len(b) || b[i+2] != 'T' {
+			return false
+		}
+	}
+	return true
+}
 
 // Resume continues a paused process.
 func (n *Node) Resume() error { return n.signal(syscall.SIGCONT) }
@@ -270,7 +297,7 @@ func (n *Node) signal(sig syscall.Signal) error {
 	if !n.Running() {
 		return fmt.Errorf("signal %s: it does not run", n.Name)
 	}
-	if err := syscall.Kill(-n.cmd.Process.Pid, sig); err != nil {
+	if err := n.launcher.Signal(n.cmd, sig); err != nil {
 		return fmt.Errorf("send %s to %s: %w", sig, n.Name, err)
 	}
 	return nil

@@ -1,14 +1,12 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -110,8 +108,11 @@ func TestNodeIsKilledAndWiped(t *testing.T) {
 	if n.Wipe() == nil {
 		t.Error("a running node was wiped")
 	}
-	if err := errors.Join(n.Pause(), n.Kill(), n.Wipe()); err != nil {
-		t.Fatalf("pause, kill, wipe: %v", err)
+	if err := n.Pause(); err != nil || !stopped(n.Pid()) {
+		t.Fatalf("pause: %v, stopped %v", err, stopped(n.Pid()))
+	}
+	if err := errors.Join(n.Kill(), n.Wipe()); err != nil {
+		t.Fatalf("kill, wipe: %v", err)
 	}
 	if n.Running() {
 		t.Error("the node still runs after Kill")
@@ -144,22 +145,17 @@ func TestStartReportsAProcessThatEnds(t *testing.T) {
 
 func TestChildrenDieWithTheLauncher(t *testing.T) {
 	l := NewLauncher()
-	cmd := exec.Command("sleep", "60")
-	if err := l.Start(cmd); err != nil {
+	exited, err := l.Start(exec.Command("sleep", "60"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	l.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
 	select {
-	case <-done:
-	case <-ctx.Done():
-		_ = cmd.Process.Kill()
-		t.Fatalf("process %s outlived its launcher", strconv.Itoa(cmd.Process.Pid))
+	case <-exited:
+	default:
+		t.Fatal("a process outlived its launcher")
 	}
-	if err := l.Start(exec.Command("true")); !errors.Is(err, ErrClosed) {
+	if _, err := l.Start(exec.Command("true")); !errors.Is(err, ErrClosed) {
 		t.Errorf("start after Close: %v; want ErrClosed", err)
 	}
 }

@@ -22,7 +22,7 @@ func TestLookAtMainTellsAllInFewRoundTrips(t *testing.T) {
 	want := cluster.Sighting{
 		Contact: cluster.Answered,
 		Role:    cluster.RoleMain,
-		Listed: true, Replicas: []cluster.Replica{
+		Listed:  true, Replicas: []cluster.Replica{
 			{Name: "mg-1", Node: 1, Address: "10.0.0.1:10000", Mode: cluster.StrictSync, Status: cluster.Ready, TS: 2},
 			{Name: "mg-2", Node: 2, Address: "10.0.0.2:10000", Mode: cluster.Async, Ghost: true},
 		},

@@ -23,6 +23,7 @@ func count(lines []string, what string) int {
 func TestConflictIsReadAgainBeforeAnyStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, x := serving(t, 3)
+		x.deaf.Store(true)
 		x.records.beforeWrite(func() {
 			data := w.objects.Data()
 			data["leader"], data["note"] = "z", "kept"

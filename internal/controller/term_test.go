@@ -106,6 +106,7 @@ type term struct {
 	w       *world
 	records *records
 	leading atomic.Bool
+	deaf    atomic.Bool // the watch of the record brings it nothing
 	stop    context.CancelCauseFunc
 	ended   chan struct{}
 	err     error // once ended is closed
@@ -134,7 +135,13 @@ func (w *world) lead(t *testing.T, identity string, edit ...func(*Options)) *ter
 	ctx, stop := context.WithCancelCause(t.Context())
 	x.stop = stop
 	var watch sync.WaitGroup
-	watch.Go(func() { w.objects.Watch(ctx, func(*cluster.Record, string) { x.RecordChanged() }) })
+	watch.Go(func() {
+		w.objects.Watch(ctx, func(*cluster.Record, string) {
+			if !x.deaf.Load() {
+				x.RecordChanged()
+			}
+		})
+	})
 	go func() {
 		defer close(x.ended)
 		x.err = x.Run(ctx)

@@ -43,7 +43,7 @@ type member struct {
 func newMember(t *testing.T) *member {
 	m := &member{
 		t: t, dir: t.TempDir(), wal: true, in: faults.NewLink(), out: faults.NewLink(), port: freePort(t),
-		cfg: Config{Restore: true, BindHost: "127.0.0.1", Timing: shortTiming(), Behaviour: asReal,
+		cfg: Config{Restore: true, Loopback: true, Timing: shortTiming(), Behaviour: asReal,
 			Log: slog.New(slog.DiscardHandler)},
 	}
 	m.up()

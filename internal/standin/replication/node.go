@@ -56,8 +56,8 @@ func (e *RegisterError) Unwrap() error { return e.Err }
 // Config describes a Node. All fields are required unless they say otherwise.
 type Config struct {
 	Engine    *storage.Engine
-	Restore   bool   // remember the role and the registrations across restarts
-	BindHost  string // host the replication port is opened on
+	Restore   bool // remember the role and the registrations across restarts
+	Loopback  bool // the replication port takes connections from this machine only
 	Timing    Timing
 	Behaviour Behaviour
 	Listen    Listen

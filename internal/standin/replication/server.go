@@ -24,6 +24,7 @@ type server struct {
 	odd      Behaviour
 	log      *slog.Logger
 	listener net.Listener
+	loopback bool // hang up on peers from elsewhere
 	cancel   context.CancelFunc
 	run      sync.WaitGroup
 
@@ -58,7 +59,8 @@ func (i *identity) set(main string) error {
 }
 
 func startServer(ctx context.Context, n *Node, port int, id *identity) (*server, error) {
-	address := net.JoinHostPort(n.cfg.BindHost, fmt.Sprint(port))
+	// As Memgraph, on every address: who is registered by a name may be looked for on any of them.
+	address := net.JoinHostPort("0.0.0.0", fmt.Sprint(port))
 	ln, err := n.cfg.Listen(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("open replication port %s: %w", address, err)
@@ -66,7 +68,7 @@ func startServer(ctx context.Context, n *Node, port int, id *identity) (*server,
 	ctx, cancel := context.WithCancel(ctx)
 	s := &server{
 		engine: n.cfg.Engine, identity: id, odd: n.cfg.Behaviour, log: n.cfg.Log,
-		listener: ln, cancel: cancel, conns: map[net.Conn]bool{},
+		listener: ln, loopback: n.cfg.Loopback, cancel: cancel, conns: map[net.Conn]bool{},
 	}
 	s.run.Go(func() { s.accept(ctx) })
 	return s, nil
@@ -94,6 +96,10 @@ func (s *server) accept(ctx context.Context) {
 			}
 			return
 		}
+		if s.loopback && !isLoopback(conn.RemoteAddr()) {
+			_ = conn.Close()
+			continue
+		}
 		s.mu.Lock()
 		late := s.done
 		if !late {
@@ -106,6 +112,11 @@ func (s *server) accept(ctx context.Context) {
 		}
 		s.run.Go(func() { s.serve(ctx, conn) })
 	}
+}
+
+func isLoopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 func (s *server) serve(ctx context.Context, conn net.Conn) {

@@ -16,7 +16,7 @@ import (
 
 // Options are Memgraph's flags, and the stand-in's own.
 type Options struct {
-	BoltAddress string // host the Bolt port is opened on; replication too if it is loopback
+	BoltAddress string // host the Bolt port is opened on; if it is loopback, replication takes loopback peers only
 	BoltPort    int    // 0: any free one
 	ServerName  string // agent announced to clients; empty: Memgraph's
 

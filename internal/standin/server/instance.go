@@ -105,13 +105,10 @@ func (in *Instance) openNode() error {
 		timing = replication.DefaultTiming()
 		timing.Check = in.opts.CheckEvery
 	}
-	host := "0.0.0.0"
-	if ip := net.ParseIP(in.opts.BoltAddress); ip != nil && ip.IsLoopback() {
-		host = in.opts.BoltAddress
-	}
+	ip := net.ParseIP(in.opts.BoltAddress)
 	var err error
 	in.node, err = replication.Open(in.ctx, replication.Config{
-		Engine: in.engine, Restore: in.opts.RestoreRole, BindHost: host, Timing: timing,
+		Engine: in.engine, Restore: in.opts.RestoreRole, Loopback: ip != nil && ip.IsLoopback(), Timing: timing,
 		Behaviour: in.opts.behaviour(in.version),
 		Listen:    in.links[control.ReplicationIn].Listen, Dialer: in.links[control.ReplicationOut], Log: in.log,
 		PromotionDelay: func() time.Duration { return time.Duration(in.delay.Load()) * time.Millisecond },

@@ -36,6 +36,10 @@ func DefaultTiming() Timing {
 	return Timing{LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second}
 }
 
+// grain is how exactly challengers see renewals: client-go compares leases with
+// their times cut to seconds, so one renewal in a second hides the next.
+const grain = time.Second
+
 // Validate checks the relations without which two could lead at once.
 func (t Timing) Validate() error {
 	var errs []error
@@ -45,8 +49,8 @@ func (t Timing) Validate() error {
 	if t.LeaseDuration != t.LeaseDuration.Truncate(time.Second) {
 		errs = append(errs, fmt.Errorf("lease-duration %s: want whole seconds, as the Lease object keeps them", t.LeaseDuration))
 	}
-	if t.RenewDeadline >= t.LeaseDuration {
-		errs = append(errs, fmt.Errorf("renew-deadline %s: want less than lease-duration, which is %s", t.RenewDeadline, t.LeaseDuration))
+	if t.RenewDeadline > t.LeaseDuration-grain {
+		errs = append(errs, fmt.Errorf("renew-deadline %s: want at most lease-duration less %s, which is %s", t.RenewDeadline, grain, t.LeaseDuration-grain))
 	}
 	if t.RetryPeriod <= 0 || t.RenewDeadline <= time.Duration(leaderelection.JitterFactor*float64(t.RetryPeriod)) {
 		errs = append(errs, fmt.Errorf("retry-period %s: want more than 0 and less than renew-deadline / %.1f, which is %s",

@@ -34,7 +34,11 @@ type client struct {
 	busy     chan struct{} // closed when the worker has done all its tasks; nil when it has none
 }
 
-type task func(context.Context)
+// task is work for a client's worker.
+type task struct {
+	run     func(context.Context)
+	release func() // gives back what the task holds, should it not be run; may be nil
+}
 
 func newClient(reg Registration, n *Node, main string) *client {
 	c := &client{
@@ -42,7 +46,7 @@ func newClient(reg Registration, n *Node, main string) *client {
 		engine: n.cfg.Engine, main: main, timing: n.cfg.Timing, odd: n.cfg.Behaviour, log: n.cfg.Log,
 		state: MaybeBehind, adrift: true, stop: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
-	c.unhook = context.AfterFunc(n.ctx, func() { c.peer.stop(true) })
+	c.unhook = context.AfterFunc(n.ctx, c.peer.abort)
 	return c
 }
 
@@ -65,9 +69,16 @@ func (c *client) shut() {
 		c.mu.Unlock()
 		return
 	}
-	c.stopping, c.tasks = true, nil
+	c.stopping = true
+	left := c.tasks
+	c.tasks = nil
 	c.mu.Unlock()
-	c.peer.stop(c.odd.AbortOnStop)
+	for _, t := range left {
+		t.giveUp()
+	}
+	if c.odd.AbortOnStop {
+		c.peer.abort()
+	}
 	close(c.stop)
 	c.run.Wait()
 	c.unhook()
@@ -95,6 +106,7 @@ func (c *client) stuck(d time.Duration) bool {
 // add gives the worker a task. It needs c.mu.
 func (c *client) add(t task) {
 	if c.stopping {
+		t.giveUp()
 		return
 	}
 	c.tasks = append(c.tasks, t)
@@ -109,8 +121,8 @@ func (c *client) add(t task) {
 
 func (c *client) work(ctx context.Context) {
 	for {
-		if next := c.nextTask(); next != nil {
-			next(ctx)
+		if next, ok := c.nextTask(); ok {
+			next.run(ctx)
 			continue
 		}
 		select {
@@ -123,19 +135,24 @@ func (c *client) work(ctx context.Context) {
 	}
 }
 
-func (c *client) nextTask() task {
+func (t task) giveUp() {
+	if t.release != nil {
+		t.release()
+	}
+}
+
+func (c *client) nextTask() (next task, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.tasks) > 0 {
-		next := c.tasks[0]
-		c.tasks = c.tasks[1:]
-		return next
+		next, c.tasks = c.tasks[0], c.tasks[1:]
+		return next, true
 	}
 	if c.busy != nil {
 		close(c.busy)
 		c.busy = nil
 	}
-	return nil
+	return task{}, false
 }
 
 // watch pings the replica.
@@ -202,7 +219,7 @@ func (c *client) introduce(ctx context.Context) {
 func (c *client) queueCheck() {
 	if !c.checking {
 		c.checking = true
-		c.add(c.check)
+		c.add(task{run: c.check})
 	}
 }
 
@@ -244,7 +261,7 @@ func (c *client) conclude(answer reply) {
 		c.state = Ready
 	case storage.Behind:
 		c.state = Recovery
-		c.add(func(ctx context.Context) { c.recover(ctx, answer.ldt) })
+		c.add(task{run: func(ctx context.Context) { c.recover(ctx, answer.ldt) }})
 	}
 }
 

@@ -91,15 +91,13 @@ func (p *peer) drop() {
 	}
 }
 
-// stop refuses further requests and, if abort is set, ends the one in progress. A connection
-// attempt in progress is not ended, as in Memgraph.
-func (p *peer) stop(abort bool) {
+// abort ends the request in progress and refuses further ones. A connection attempt in progress is
+// not ended, as in Memgraph.
+func (p *peer) abort() {
 	p.mu.Lock()
 	p.stopped = true
 	p.mu.Unlock()
-	if abort {
-		p.drop()
-	}
+	p.drop()
 }
 
 // send sends a request. It needs the RPC lock and an open connection, and must be followed by

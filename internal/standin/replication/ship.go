@@ -188,11 +188,7 @@ func (p *shipment) confirmLater(l *leg) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.stopping {
-		l.peer.release()
-		return
-	}
-	l.add(func(context.Context) { p.confirm(l) })
+	l.add(task{run: func(context.Context) { p.confirm(l) }, release: l.peer.release})
 }
 
 // decide performs the second phase, the outcome of which Memgraph ignores.

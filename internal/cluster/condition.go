@@ -63,13 +63,14 @@ func (in Input) recordConditions(add func(string, Severity, Ordinal, string, ...
 	if rec.Paused {
 		add("Paused", Warning, NoNode, "the controller is paused by request and would not fail over")
 	}
-	if rec.Stage == Serving && len(rec.Promotable) == 0 && len(in.Nodes) > 1 {
+	open := rec.Stage == Serving || rec.Stage == Quiescing
+	if open && len(rec.Promotable) == 0 && len(in.Nodes) > 1 {
 		add("Unprotected", Alarm, NoNode, "acknowledged writes are on one node only, until a replica has the standby seat again")
 	}
 	if rec.Main < 0 || int(rec.Main) >= len(in.Nodes) {
 		return
 	}
-	if rec.Stage == Serving && in.Nodes[rec.Main].is(RoleMain) && in.blocked() {
+	if open && in.Nodes[rec.Main].is(RoleMain) && in.blocked() {
 		add("WritesBlocked", Alarm, NoNode, "MAIN refuses writes until the replica it waits for is back, or another has taken the seat")
 	}
 	for _, r := range in.Nodes[rec.Main].Replicas {

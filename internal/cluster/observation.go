@@ -61,6 +61,13 @@ type Replica struct {
 // Whole reports whether r holds all that MAIN has, as far as MAIN knows.
 func (r Replica) Whole() bool { return !r.Ghost && r.Status == Ready && r.Behind == 0 }
 
+// caughtUp reports whether r, while nothing is written, has all that MAIN has. An
+// ASYNC replica goes on being called replicating after a write that another
+// replica made abort, until the next one succeeds (recorded on 3.6.2).
+func (r Replica) caughtUp() bool {
+	return !r.Ghost && r.Behind == 0 && (r.Status == Ready || r.Status == Replicating)
+}
+
 // Sighting is what is known of one node. What it says of itself (Role to
 // Version) is as of Answered and current only while Contact is Answered.
 type Sighting struct {

@@ -116,6 +116,7 @@ func (c *chaos) write() string {
 	for _, r := range m.rows {
 		v := c.row(c.rec.Main, r)
 		if v.Mode == StrictSync && !v.Ghost && !v.Whole() {
+			m.stuck = true
 			return "write aborted"
 		}
 		rows = append(rows, v)
@@ -123,10 +124,10 @@ func (c *chaos) write() string {
 	if !c.prepared(c.rec.Main) {
 		return "write aborted by a replica that had missed one"
 	}
-	c.next++
+	c.next, m.stuck = c.next+1, false
 	c.have[c.rec.Main][c.next] = true
 	for _, v := range rows {
-		if v.Whole() || v.Mode == StrictSync && !v.Ghost {
+		if v.caughtUp() || v.Mode == StrictSync && !v.Ghost {
 			c.have[v.Node][c.next] = true
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // promise.
 //
 // Commands: cluster N (fresh, settled), nodes N (fresh, undecided); crash, up, silent, speak, wipe,
-// restart, reboot, diverge, unregister, data, lag, say, set, opinions change the world; fail STEP FAILURES makes a
+// restart, reboot, diverge, unregister, write, data, lag, say, set, opinions change the world; fail STEP FAILURES makes a
 // step fail; record KEY=VALUE… writes a record by hand, forget deletes it; lead starts a new term;
 // request asks for something; settle D decides and acts for D and prints all of it; wait D lets time pass
 // undecided; status prints record, roles and conditions.
@@ -82,6 +82,9 @@ func (w *world) command(d *datadriven.TestData) error {
 	case "unregister":
 		m := w.nodes[w.rec.Main]
 		m.rows = slices.DeleteFunc(m.rows, func(r Replica) bool { return r.Node == Ordinal(n) })
+	case "write":
+		failure := w.do(Step{Kind: Mark, Node: w.rec.Main})
+		fmt.Fprintf(&w.out, "%s\n", failure)
 	case "say":
 		w.nodes[n].role = map[string]Role{"main": RoleMain, "replica": RoleReplica}[word(1)]
 	case "data":

@@ -99,7 +99,7 @@ func (in Input) takeSeat() (Decision, bool) {
 		return wait("%s catches up to hold the standby seat", name).within(watchSoon), true
 	case !in.near(rec.Seat):
 		return Decision{}, false
-	case rec.Stage == Serving || r.Whole():
+	case rec.Stage == Serving || r.caughtUp():
 		return in.drop(r, name+" is caught up and takes the standby seat")
 	}
 	return wait("%s catches up before it takes the standby seat", name).within(watchSoon), true

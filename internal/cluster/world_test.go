@@ -42,6 +42,7 @@ type server struct {
 	foreign    string // data nobody acknowledged: refused with error 3
 	rows       []Replica
 	lag        map[Ordinal]int64
+	stuck      bool    // an aborted write has left its ASYNC replicas replicating
 	master     Ordinal // whom a replica obeys
 	born       Role
 }
@@ -95,6 +96,8 @@ func (w *world) row(n Ordinal, r Replica) Replica {
 		r.Status = Invalid
 	case w.nodes[n].lag[r.Node] != 0:
 		r.Status, r.Behind = Recovering, w.nodes[n].lag[r.Node]
+	case w.nodes[n].stuck && r.Mode == Async:
+		r.Status = Replicating
 	default:
 		r.Status = Ready
 	}
@@ -123,9 +126,11 @@ func (w *world) do(s Step) Failure {
 	case Mark:
 		for _, r := range n.rows {
 			if v := w.row(s.Node, r); v.Mode == StrictSync && !v.Ghost && !v.Whole() {
+				n.stuck = true
 				return Aborted
 			}
 		}
+		n.stuck = false
 		w.writes++
 	case Register:
 		return w.register(s)
@@ -163,7 +168,7 @@ func (w *world) restart(n Ordinal) {
 			s.vertices, s.foreign, s.uuid = 0, "", fmt.Sprintf("u%d.%d", n, s.runs)
 		}
 	}
-	s.up, s.silent, s.role, s.rows = true, false, s.born, nil
+	s.up, s.silent, s.role, s.rows, s.stuck = true, false, s.born, nil, false
 	s.runs++
 }
 

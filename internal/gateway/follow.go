@@ -98,7 +98,7 @@ func (g *Gateway) Follow(r Route) {
 	g.mu.Unlock()
 
 	log := g.opt.Log.Info
-	if r.sameDoor(old) && cut == 0 {
+	if r.Epoch == old.Epoch && r.Main == old.Main && cut == 0 {
 		log = g.opt.Log.Debug
 	}
 	log("route changed", "epoch", r.Epoch, "main", r.Main, "state", r.State, "readers", len(r.Readers), "cut", cut)

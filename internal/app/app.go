@@ -102,7 +102,8 @@ func (c confirmer) Confirm(ctx context.Context, addr string) (gateway.Guard, err
 }
 
 // Run runs the replica until ctx ends, then ends the term, releases the lease
-// and closes the doors, in this order.
+// and closes the doors, in this order. It does so too, with an error, when the
+// doors or the election end by themselves.
 func (r *Replica) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -116,9 +117,17 @@ func (r *Replica) Run(ctx context.Context) error {
 
 	var gate, rest sync.WaitGroup
 	var gateErr, electErr error
-	gate.Go(func() { gateErr = r.gateway.Run(doors) })
+	gate.Go(func() {
+		if gateErr = r.gateway.Run(doors); gateErr != nil {
+			stop(gateErr)
+		}
+	})
 	rest.Go(func() { r.opt.Records.Watch(ctx, r.follow) })
-	rest.Go(func() { electErr = r.elector.Run(ctx, r.term) })
+	rest.Go(func() {
+		if electErr = r.elector.Run(ctx, r.term); electErr != nil {
+			stop(electErr)
+		}
+	})
 	rest.Wait()
 	closeDoors()
 	gate.Wait()

@@ -89,12 +89,47 @@ func (d *directory) saveRecord(r cluster.Record) error {
 	if err != nil {
 		return fmt.Errorf("keep the record: %w", err)
 	}
-	next := d.file("record.json.next")
-	if err := os.WriteFile(next, raw, 0o644); err != nil {
-		return fmt.Errorf("keep the record: %w", err)
+	return d.replace("record.json", raw)
+}
+
+// replace writes a file, whole or not at all.
+func (d *directory) replace(name string, text []byte) error {
+	next := d.file(name + ".next")
+	if err := os.WriteFile(next, text, 0o644); err != nil {
+		return fmt.Errorf("keep %s: %w", name, err)
 	}
-	if err := os.Rename(next, d.file("record.json")); err != nil {
-		return fmt.Errorf("keep the record: %w", err)
+	if err := os.Rename(next, d.file(name)); err != nil {
+		return fmt.Errorf("keep %s: %w", name, err)
 	}
 	return nil
+}
+
+// loadPorts returns the replication ports of an earlier sandbox here, nil if
+// there was none. A REPLICA that is started again opens the port it had, whatever
+// the init file says (field-tested on 3.6.2), so they must not change.
+func (d *directory) loadPorts() ([]int, error) {
+	raw, err := os.ReadFile(d.file("ports.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the kept ports: %w", err)
+	}
+	var ports []int
+	if err := json.Unmarshal(raw, &ports); err != nil {
+		return nil, fmt.Errorf("read the kept ports %s: %w", d.file("ports.json"), err)
+	}
+	if len(ports) != Size {
+		return nil, fmt.Errorf("read the kept ports %s: want %d numbers, not %v", d.file("ports.json"), Size, ports)
+	}
+	return ports, nil
+}
+
+// savePorts keeps the replication ports for the next sandbox.
+func (d *directory) savePorts(ports []int) error {
+	raw, err := json.Marshal(ports)
+	if err != nil {
+		return fmt.Errorf("keep the ports: %w", err)
+	}
+	return d.replace("ports.json", raw)
 }

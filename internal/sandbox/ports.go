@@ -58,6 +58,20 @@ func (p *ports) reserve(ctx context.Context, what string, preferred int) (int, e
 	return port, nil
 }
 
+// exactly takes a port that cannot be another one.
+func (p *ports) exactly(ctx context.Context, what string, port int) error {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp4", address(port))
+	if err != nil {
+		return fmt.Errorf("take port %d for %s, which its data belong to: %w", port, what, err)
+	}
+	p.given[port] = true
+	if err := l.Close(); err != nil {
+		return fmt.Errorf("give up port %d for %s: %w", port, what, err)
+	}
+	return nil
+}
+
 // candidates are the ports to try, in order.
 func candidates(preferred int) []int {
 	list := []int{preferred}

@@ -158,32 +158,59 @@ func (s *Sandbox) allot(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.allotReplication(ctx, p, at); err != nil {
+		return err
+	}
 	for i := range s.places {
-		name := fmt.Sprintf("memgraph-%d", i)
-		pl := place{name: name, dir: s.dir.file(name)}
+		pl := &s.places[i]
 		for _, want := range []struct {
 			port             *int
 			what             string
 			usual, beginning int
 		}{
-			{&pl.bolt, "the Bolt port of " + name, 7701, 10},
-			{&pl.replication, "the replication port of " + name, 10001, 20},
-			{&pl.control, "the control port of " + name, 7711, 30},
-			{&pl.monitoring, "the monitoring port of " + name, 7451, 40},
+			{&pl.bolt, "the Bolt port of ", 7701, 10},
+			{&pl.control, "the control port of ", 7711, 30},
+			{&pl.monitoring, "the monitoring port of ", 7451, 40},
 		} {
 			var err error
-			if *want.port, err = p.reserve(ctx, want.what, at(want.usual+i, want.beginning+i)); err != nil {
+			if *want.port, err = p.reserve(ctx, want.what+pl.name, at(want.usual+i, want.beginning+i)); err != nil {
 				return err
 			}
 		}
-		s.places[i] = pl
-		s.topology = append(s.topology, cluster.Node{Name: name, Bolt: address(pl.bolt), Replication: address(pl.replication)})
+		s.topology = append(s.topology, cluster.Node{Name: pl.name, Bolt: address(pl.bolt), Replication: address(pl.replication)})
 	}
 	s.moved = p.moved
 	s.network = newNetwork(s.opts.Server.cutter(s.places[:]), Size, func(n cluster.Ordinal) cluster.Process {
 		return s.supervisor.Info(n).Process
 	})
 	return nil
+}
+
+// allotReplication gives the nodes their names and replication ports, those they
+// had if their directory was used before.
+func (s *Sandbox) allotReplication(ctx context.Context, p *ports, at func(usual, offset int) int) error {
+	kept, err := s.dir.loadPorts()
+	if err != nil {
+		return err
+	}
+	ports := make([]int, Size)
+	for i := range s.places {
+		pl := &s.places[i]
+		pl.name = fmt.Sprintf("memgraph-%d", i)
+		pl.dir = s.dir.file(pl.name)
+		what := "the replication port of " + pl.name
+		if kept != nil {
+			pl.replication = kept[i]
+			err = p.exactly(ctx, what, kept[i])
+		} else {
+			pl.replication, err = p.reserve(ctx, what, at(10001+i, 20+i))
+		}
+		if err != nil {
+			return err
+		}
+		ports[i] = pl.replication
+	}
+	return s.dir.savePorts(ports)
 }
 
 // Close gives back what Open has taken. It is not needed after Run.

@@ -208,12 +208,13 @@ func (h *harness) run(ctx context.Context, number int) error {
 		return err
 	}
 	h.healed = append(h.healed, healed)
-	fmt.Fprintf(h.o.Progress, "run %d of %d: %s: writes resumed after %s, longest wait %s; whole again %s later\n",
-		number, h.o.Runs, wound, round(h.resumed), round(h.gaps), round(h.healed))
+	fmt.Fprintf(h.o.Progress, "run %d of %d: %s: writes resumed after %s, longest wait %s (over after %s); whole again %s later\n",
+		number, h.o.Runs, wound, round(last(h.resumed)), round(last(h.gaps)), round(wound.over), round(last(h.healed)))
 	return nil
 }
 
-func round(ds []time.Duration) time.Duration { return ds[len(ds)-1].Round(time.Millisecond) }
+func last(ds []time.Duration) time.Duration { return ds[len(ds)-1] }
+func round(d time.Duration) time.Duration   { return d.Round(time.Millisecond) }
 
 // hire puts writers to work, spread over the doors this fault leaves standing.
 func (h *harness) hire(ctx context.Context, crew *crew) error {
@@ -270,6 +271,7 @@ func (h *harness) keep(crew *crew, wound *wound) error {
 		return errors.New("no write that was begun after the fault was acknowledged")
 	}
 	h.resumed = append(h.resumed, resumed)
-	h.gaps = append(h.gaps, LongestGap(attempts, wound.blow, end))
+	gap, over := LongestGap(attempts, wound.blow, end)
+	h.gaps, wound.over = append(h.gaps, gap), over
 	return nil
 }

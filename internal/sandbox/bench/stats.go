@@ -48,28 +48,28 @@ func Resumed(attempts []Attempt, blow Blow) (time.Duration, bool) {
 }
 
 // LongestGap returns the longest time that any one writer went without an
-// acknowledgement and that had not ended before the blow. A writer is taken to
-// have waited until end when no acknowledgement came any more.
-func LongestGap(attempts []Attempt, blow Blow, end time.Time) time.Duration {
+// acknowledgement and that had not ended before the blow, and how long after the
+// blow it ended. A writer is taken to have waited until end when no
+// acknowledgement came any more.
+func LongestGap(attempts []Attempt, blow Blow, end time.Time) (longest, over time.Duration) {
 	acks := map[int][]time.Time{}
 	for _, a := range attempts {
 		if a.Outcome == Acked {
 			acks[a.Writer] = append(acks[a.Writer], a.End)
 		}
 	}
-	var longest time.Duration
 	for _, times := range acks {
 		slices.SortFunc(times, time.Time.Compare)
 		if !slices.ContainsFunc(times, blow.After.Before) {
 			times = append(times, end)
 		}
 		for i := 1; i < len(times); i++ {
-			if times[i].After(blow.Before) {
-				longest = max(longest, times[i].Sub(times[i-1]))
+			if gap := times[i].Sub(times[i-1]); times[i].After(blow.Before) && gap > longest {
+				longest, over = gap, times[i].Sub(blow.Before)
 			}
 		}
 	}
-	return longest
+	return longest, over
 }
 
 // Verdict is what the nodes hold against what clients were told.

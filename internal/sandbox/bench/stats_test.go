@@ -88,11 +88,11 @@ func TestLongestGapIsOfOneWriterAroundTheFault(t *testing.T) {
 		ack(1, 990, 995), ack(1, 1300, 1320), ack(1, 1330, 1340),
 		{Writer: 1, Begin: at(1200), End: at(1210)},
 	}
-	if got := LongestGap(attempts, blow, at(1400)); got != 325*time.Millisecond {
-		t.Errorf("longest gap = %s; want 325ms, of writer 1 from 995 to 1320", got)
+	if got, over := LongestGap(attempts, blow, at(1400)); got != 325*time.Millisecond || over != 320*time.Millisecond {
+		t.Errorf("longest gap = %s, over %s after the fault; want 325ms, of writer 1 from 995 to 1320", got, over)
 	}
 	silent := append(slices.Clone(attempts), ack(2, 800, 950))
-	if got := LongestGap(silent, blow, at(1400)); got != 450*time.Millisecond {
+	if got, _ := LongestGap(silent, blow, at(1400)); got != 450*time.Millisecond {
 		t.Errorf("longest gap = %s; want 450ms, of writer 2 that was never acknowledged again", got)
 	}
 }

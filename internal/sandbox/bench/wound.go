@@ -16,8 +16,9 @@ type wound struct {
 	blow    Blow
 	main    cluster.Ordinal // NoNode: MAIN was spared
 	paused  bool
-	resumed bool // after having been paused
-	replica int  // the controller that died; -1: none
+	resumed bool          // after having been paused
+	over    time.Duration // when the longest wait for an acknowledgement was over
+	replica int           // the controller that died; -1: none
 }
 
 // String says what was done, for the progress.

@@ -29,14 +29,14 @@ func shortTiming() replication.Timing {
 // box is one stand-in on loopback and a driver for it.
 type box struct {
 	*Instance
-	t      *testing.T
+	t      testing.TB
 	opts   Options
 	repl   int
 	killed chan struct{}
 	driver neo4j.DriverWithContext
 }
 
-func newBox(t *testing.T, version string, edit ...func(*Options)) *box {
+func newBox(t testing.TB, version string, edit ...func(*Options)) *box {
 	t.Helper()
 	b := &box{t: t, repl: freePort(t), killed: make(chan struct{}, 100)}
 	b.opts = Options{
@@ -52,7 +52,7 @@ func newBox(t *testing.T, version string, edit ...func(*Options)) *box {
 	return b
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -198,7 +198,7 @@ func (b *box) await(name, status string) {
 }
 
 // await waits until the condition gives no reason to wait.
-func await(t *testing.T, condition func() string) {
+func await(t testing.TB, condition func() string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -89,14 +89,14 @@ func run(t *testing.T, o Options) *running {
 	return x
 }
 
-// until waits for what to become true.
-func until(t *testing.T, what string, true func() bool) {
+// until waits until what is so.
+func until(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.NewTimer(20 * time.Second)
 	defer limit.Stop()
-	for !true() {
+	for !so() {
 		select {
 		case <-tick.C:
 		case <-limit.C:

@@ -2,7 +2,6 @@ package election
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -174,7 +173,7 @@ func TestLateAnswerCountsFromTheRequest(t *testing.T) {
 }
 
 func TestNewRefusesBadTiming(t *testing.T) {
-	_, err := New(inmemory.New().Lock("a"), Timing{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	_, err := New(inmemory.New().Lock("a"), Timing{}, slog.New(slog.DiscardHandler))
 	if err == nil {
 		t.Fatal("New with no durations succeeded; want an error")
 	}

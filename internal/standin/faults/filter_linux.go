@@ -26,7 +26,7 @@ func setFilter(socket syscall.Conn, drop bool) error {
 	if err != nil {
 		return nil // the socket is closed: nothing left to filter
 	}
-	if opErr != nil && !(opErr == unix.ENOENT && !drop) {
+	if opErr != nil && (drop || opErr != unix.ENOENT) {
 		return fmt.Errorf("filter socket: %w", opErr)
 	}
 	return nil

@@ -246,7 +246,7 @@ func TestDropOfASilentReplica(t *testing.T) {
 			t.Errorf("a hung node answered: %v", err)
 		}
 		a.down()
-		if err := <-dropped; !errors.Is(err, context.Canceled) {
+		if err := <-dropped; !errors.Is(err, ErrHung) {
 			t.Error(err)
 		}
 		if err := a.out.Heal(); err != nil {

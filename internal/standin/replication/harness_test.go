@@ -43,8 +43,10 @@ type member struct {
 func newMember(t *testing.T) *member {
 	m := &member{
 		t: t, dir: t.TempDir(), wal: true, in: faults.NewLink(), out: faults.NewLink(), port: freePort(t),
-		cfg: Config{Restore: true, Loopback: true, Timing: shortTiming(), Behaviour: asReal,
-			Log: slog.New(slog.DiscardHandler)},
+		cfg: Config{
+			Restore: true, Loopback: true, Timing: shortTiming(), Behaviour: asReal,
+			Log: slog.New(slog.DiscardHandler),
+		},
 	}
 	m.up()
 	t.Cleanup(func() { m.down() })
@@ -80,7 +82,7 @@ func (m *member) up() {
 
 // down ends it. Nothing that is not on the way to disk is saved.
 func (m *member) down() {
-	m.Node.Close()
+	m.Close()
 	m.stop()
 	_ = m.engine.Close()
 }
@@ -95,12 +97,11 @@ func (m *member) demote() *member {
 	return m
 }
 
-func (m *member) promote() *member {
+func (m *member) promote() {
 	m.t.Helper()
 	if err := m.Promote(m.t.Context()); err != nil {
 		m.t.Fatalf("promote: %v", err)
 	}
-	return m
 }
 
 func (m *member) tryRegister(name string, mode Mode, r *member) error {

@@ -25,6 +25,7 @@ var (
 	ErrReplica    = errors.New("this node is a REPLICA")
 	ErrUnknown    = errors.New("no replica of that name is registered")
 	ErrBusy       = errors.New("the role lock is taken")
+	ErrHung       = errors.New("the node had hung and is now closed")
 	ErrNotMain    = errors.New("this node is not MAIN any more")
 )
 
@@ -269,6 +270,6 @@ func (n *Node) Commit(ctx context.Context, t *storage.Txn) error {
 			s.clients = append(s.clients, e.client)
 		}
 	}
-	// No client's leaving ends a commit that has begun.
+	//nolint:contextcheck // no client's leaving ends a commit that has begun
 	return n.cfg.Engine.Commit(n.ctx, t, s)
 }

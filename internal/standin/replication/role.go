@@ -27,6 +27,7 @@ func (n *Node) Promote(ctx context.Context) error {
 	if d := n.cfg.PromotionDelay(); d > 0 {
 		n.sleep(d)
 	}
+	//nolint:contextcheck // a promotion that has begun goes on without its client
 	if err := n.cfg.Engine.BeginReign(n.ctx); err != nil {
 		return err
 	}
@@ -84,6 +85,8 @@ func (n *Node) setEntries(list []*entry) {
 
 // Register adds a replica, whomever it obeyed before. All failures are *RegisterError, but for
 // ErrReplica.
+//
+//nolint:contextcheck // a registration that has begun goes on without its client
 func (n *Node) Register(_ context.Context, reg Registration) error {
 	if !n.lock.tryLock() {
 		return &RegisterError{Code: NoAccess, Err: ErrBusy}
@@ -163,7 +166,7 @@ func (n *Node) Drop(_ context.Context, name string) error {
 				n.cfg.Log.Error("DROP REPLICA hangs for ever, as this version does", "replica", name)
 				n.hung.Store(true)
 				<-n.ctx.Done()
-				return context.Cause(n.ctx)
+				return ErrHung
 			}
 			e.client.shut()
 		}

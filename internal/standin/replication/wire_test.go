@@ -15,7 +15,9 @@ import (
 func samples() []request {
 	rec := storage.Record{TS: 7, Epoch: "e", Body: []byte("body")}
 	return []request{
-		{kind: kindPing}, {kind: kindSwapMain, main: "m"}, {kind: kindHeartbeat, main: "m", storage: "s"},
+		{kind: kindPing},
+		{kind: kindSwapMain, main: "m"},
+		{kind: kindHeartbeat, main: "m", storage: "s"},
 		{kind: kindPrepare, main: "m", delivery: storage.Delivery{Record: rec, Prev: 5, TwoPhase: true}},
 		{kind: kindFinalize, ts: 7, commit: true},
 		{kind: kindLog, records: []storage.Record{rec, rec}},

@@ -30,9 +30,11 @@ func value(rows [][]any, name string) any {
 func TestStorageInfoByVersion(t *testing.T) {
 	old, recent := newBox(t, "3.6.2"), newBox(t, "3.12.0")
 	rows := old.must("SHOW STORAGE INFO")
-	want := []string{"name", "database_uuid", "vertex_count", "edge_count", "average_degree", "vm_max_map_count", "memory_res",
+	want := []string{
+		"name", "database_uuid", "vertex_count", "edge_count", "average_degree", "vm_max_map_count", "memory_res",
 		"peak_memory_res", "unreleased_delta_objects", "disk_usage", "memory_tracked", "allocation_limit",
-		"global_isolation_level", "session_isolation_level", "next_session_isolation_level", "storage_mode"}
+		"global_isolation_level", "session_isolation_level", "next_session_isolation_level", "storage_mode",
+	}
 	if !slices.Equal(firsts(rows), want) {
 		t.Errorf("%v", firsts(rows))
 	}

@@ -32,7 +32,8 @@ type Instance struct {
 	log     *slog.Logger
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
-	lock    *os.File // keeps other processes off the data directory
+	atExit  context.Context // for what is done when ctx has ended
+	lock    *os.File        // keeps other processes off the data directory
 	engine  *storage.Engine
 	node    *replication.Node
 	links   map[control.Link]*faults.Link
@@ -62,6 +63,7 @@ func Start(ctx context.Context, opts Options) (*Instance, error) {
 	}
 	in := &Instance{opts: opts, version: v, log: opts.Log, links: map[control.Link]*faults.Link{}}
 	in.ctx, in.cancel = context.WithCancel(ctx)
+	in.atExit = context.WithoutCancel(ctx)
 	for _, name := range control.Links {
 		in.links[name] = faults.NewLink()
 	}
@@ -221,11 +223,10 @@ func (in *Instance) close() error {
 }
 
 func (in *Instance) snapshotOnExit() error {
-	ctx := context.WithoutCancel(in.ctx)
-	if replica, err := in.onReplica(ctx); err != nil || replica && !in.version.since(3, 7, 2) {
+	if replica, err := in.onReplica(in.atExit); err != nil || replica && !in.version.since(3, 7, 2) {
 		return err
 	}
-	_, err := in.engine.CreateSnapshot(ctx)
+	_, err := in.engine.CreateSnapshot(in.atExit)
 	if errors.Is(err, storage.ErrClosed) {
 		return nil // the power is gone
 	}

@@ -27,10 +27,14 @@ func TestClusterAsRecorded(t *testing.T) {
 	a.must("CREATE (:S {i: 1})")
 	a.await("c", "ready")
 	want := [][]any{
-		{"b-0", fmt.Sprintf("127.0.0.1:%d", b.repl), "strict_sync", nil,
-			map[string]any{"memgraph": map[string]any{"ts": int64(2), "behind": int64(0), "status": "ready"}}},
-		{"c", fmt.Sprintf("127.0.0.1:%d", c.repl), "async", nil,
-			map[string]any{"memgraph": map[string]any{"ts": int64(2), "behind": int64(0), "status": "ready"}}},
+		{
+			"b-0", fmt.Sprintf("127.0.0.1:%d", b.repl), "strict_sync", nil,
+			map[string]any{"memgraph": map[string]any{"ts": int64(2), "behind": int64(0), "status": "ready"}},
+		},
+		{
+			"c", fmt.Sprintf("127.0.0.1:%d", c.repl), "async", nil,
+			map[string]any{"memgraph": map[string]any{"ts": int64(2), "behind": int64(0), "status": "ready"}},
+		},
 	}
 	if rows := a.must("SHOW REPLICAS"); !reflect.DeepEqual(rows, want) {
 		t.Errorf("%v", rows)
@@ -210,7 +214,8 @@ func TestControl(t *testing.T) {
 		t.Errorf("%+v", s.Faults)
 	}
 	for _, bad := range []control.Faults{
-		{CrashAt: "nowhere"}, {LoseFinalize: -1},
+		{CrashAt: "nowhere"},
+		{LoseFinalize: -1},
 		{Links: map[control.Link]map[string]faults.Fault{"rope": {"": {}}}},
 		{Links: map[control.Link]map[string]faults.Fault{control.Bolt: {"": {Mode: "bend"}}}},
 	} {

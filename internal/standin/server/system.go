@@ -106,8 +106,10 @@ func (in *Instance) setRole(ctx context.Context, stmt cypher.SetReplicationRole)
 	}
 	out := answer{notes: []notification{info("SetReplica", "Replica role set to REPLICA.")}}
 	if stmt.Port == 7687 {
-		out.notes = append(out.notes, notification{"WARNING", "ReplicaPortWarning",
-			"Be careful the replication port must be different from the memgraph port!", ""})
+		out.notes = append(out.notes, notification{
+			"WARNING", "ReplicaPortWarning",
+			"Be careful the replication port must be different from the memgraph port!", "",
+		})
 	}
 	return out, err
 }

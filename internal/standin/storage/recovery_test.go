@@ -215,8 +215,8 @@ func TestCrashBeforeTheDecisionAborts(t *testing.T) {
 		_, _ = txn.Create([]string{"S"}, map[string]any{"i": int64(1)})
 		func() {
 			defer func() {
-				if r := recover(); r != crash {
-					t.Errorf("recovered %v", r)
+				if err, ok := recover().(error); !ok || !errors.Is(err, crash) {
+					t.Errorf("recovered %v", err)
 				}
 			}()
 			_ = e.Commit(t.Context(), txn, c.ship)

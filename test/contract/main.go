@@ -133,6 +133,9 @@ func contract(ctx context.Context, o options, stdout, stderr io.Writer) (failed 
 		return 0, err
 	}
 	results := examine(ctx, o, all, subjects, progress(stderr))
+	if ctx.Err() != nil {
+		fmt.Fprintln(stderr, "interrupted: not every case was judged")
+	}
 	labels := make([]string, len(subjects))
 	for i, s := range subjects {
 		labels[i] = s.Label

@@ -13,15 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoFilter reports that this machine does not let us reach into the sockets
-// of our own children.
-var ErrNoFilter = errors.New("the kernel does not lend us the server's sockets (pidfd_getfd)")
+// ErrNoFilter reports that this machine does not let us hang a filter on the
+// sockets of our own children; some kernels want privileges for it.
+var ErrNoFilter = errors.New("cutting links is not allowed on this machine")
 
 // Cut makes every packet that others send to the node's replication port
 // vanish, as a firewall that drops would: established connections fall silent
 // and unacknowledged, attempts to connect hang. It borrows the sockets of the
-// running process and hangs a filter on them, which needs no privileges, and
-// works on any server. It returns ErrNoFilter, wrapped, where that is forbidden.
+// running process and hangs a filter on them, which works on any server and
+// with most kernels needs no privileges. It returns ErrNoFilter, wrapped, where
+// that is forbidden.
 func (n *Node) Cut() error {
 	if err := n.filter(dropAll); err != nil {
 		return fmt.Errorf("cut off %s: %w", n.Name, err)
@@ -100,7 +101,12 @@ func (n *Node) filterOne(pidfd, remote int, set func(fd int) error) (bool, error
 	if err != nil || portOf(sa) != n.Repl {
 		return false, nil
 	}
-	return true, set(fd)
+	if err := set(fd); errors.Is(err, unix.EPERM) {
+		return true, fmt.Errorf("%w: attach a socket filter: %w", ErrNoFilter, err)
+	} else if err != nil {
+		return true, fmt.Errorf("set a socket filter: %w", err)
+	}
+	return true, nil
 }
 
 func portOf(sa unix.Sockaddr) int {

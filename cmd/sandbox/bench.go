@@ -84,10 +84,10 @@ func measure(ctx context.Context, f *flags, out io.Writer, figure func(context.C
 		if jsonErr != nil {
 			return fmt.Errorf("print the result: %w", jsonErr)
 		}
-		fmt.Fprintln(out, string(line))
+		_, printErr := fmt.Fprintln(out, string(line))
 		if err == nil && !passed {
 			err = errFailed
 		}
-		return errors.Join(err, ctx.Err())
+		return errors.Join(err, printErr, ctx.Err())
 	}, io.Discard)
 }

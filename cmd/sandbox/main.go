@@ -112,7 +112,7 @@ func with(ctx context.Context, o sandbox.Options, use func(context.Context, *san
 		return err
 	}
 	for _, m := range s.Moved() {
-		fmt.Fprintln(notes, "sandbox:", m)
+		_, _ = fmt.Fprintln(notes, "sandbox:", m) // a person who closed stderr does not want to know
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"memgraph-controller/internal/cluster"
 	"memgraph-controller/internal/sandbox/bench"
@@ -15,6 +16,10 @@ var (
 	_ view.Source   = (*Sandbox)(nil)
 	_ bench.Cluster = (*Sandbox)(nil)
 )
+
+// leisure is more than a leader ever lets pass between two snapshots unless it
+// is waiting for a node to answer a step.
+const leisure = 2500 * time.Millisecond
 
 // scene gathers what is known at this moment.
 func (s *Sandbox) scene() scene {
@@ -31,6 +36,7 @@ func (s *Sandbox) scene() scene {
 			info.sessions = max(st.Gateway.Clients-st.Gateway.Held, 0)
 			if st.Leading && st.Snapshot != nil {
 				s.seen.Store(st.Snapshot)
+				sc.stalled = time.Since(st.Snapshot.At) > leisure
 			}
 		}
 		sc.controllers = append(sc.controllers, info)

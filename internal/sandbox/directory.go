@@ -41,8 +41,7 @@ func openDirectory(path string) (*directory, error) {
 		return nil, fmt.Errorf("lock the sandbox's directory: %w", err)
 	}
 	if err := syscall.Flock(int(d.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		d.lock.Close()
-		return nil, fmt.Errorf("lock %s: another sandbox uses it: %w", d.path, err)
+		return nil, errors.Join(fmt.Errorf("lock %s: another sandbox uses it: %w", d.path, err), d.lock.Close())
 	}
 	return d, nil
 }

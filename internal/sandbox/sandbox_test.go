@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -151,7 +152,7 @@ func leavesNothing(t *testing.T, s *Sandbox, stop func()) {
 	}
 	stop()
 	for _, pid := range pids {
-		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 			t.Errorf("process %d is left: %v", pid, err)
 		}
 	}
@@ -161,7 +162,7 @@ func leavesNothing(t *testing.T, s *Sandbox, stop func()) {
 			t.Errorf("%s is still open", sl.write)
 		}
 	}
-	if err := s.Replace(0); err != errEnded {
+	if err := s.Replace(0); !errors.Is(err, errEnded) {
 		t.Errorf("replace after the end = %v; want %v", err, errEnded)
 	}
 }

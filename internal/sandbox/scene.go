@@ -20,6 +20,7 @@ type scene struct {
 	record      *cluster.Record // nil: none yet
 	sightings   []cluster.Sighting
 	why         string // the leader's last decision
+	stalled     bool   // the leader has said nothing for longer than it ever does at leisure
 	conditions  []cluster.Condition
 	infos       []nodes.Info
 	cut         []bool
@@ -95,9 +96,13 @@ func (s scene) sentence() (string, view.Tone) {
 		if r.Paused {
 			parts = append(parts, "the controller is paused by request")
 		}
-		if !s.led() {
+		switch {
+		case !s.led():
 			tone = max(tone, view.Warn)
 			parts = append(parts, "no controller leads at the moment")
+		case s.stalled:
+			tone = max(tone, view.Warn)
+			parts = append(parts, "the leader waits for an answer")
 		}
 		return strings.Join(parts, " · "), tone
 	}
@@ -218,6 +223,8 @@ func (s scene) lacks() string {
 		return "a controller is down"
 	case !s.led():
 		return "no controller leads"
+	case s.stalled:
+		return "the leader waits for an answer"
 	case s.record == nil:
 		return "there is no record yet"
 	case s.record.Stage != cluster.Serving:

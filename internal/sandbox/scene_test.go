@@ -48,6 +48,10 @@ func TestSceneIsToldInOneSentenceAndWhatItLacks(t *testing.T) {
 			"nobody leads any more", func(s *scene) { s.controllers[0].leads = false },
 			"MAIN is memgraph-0 · epoch 4 · protected by memgraph-1 · no controller leads at the moment", view.Warn, "no controller leads",
 		},
+		{
+			"the leader is in the middle of something", func(s *scene) { s.stalled = true },
+			"MAIN is memgraph-0 · epoch 4 · protected by memgraph-1 · the leader waits for an answer", view.Warn, "the leader waits for an answer",
+		},
 		{"a controller is down", func(s *scene) { s.controllers[1].alive = false }, "MAIN is memgraph-0 · epoch 4 · protected by memgraph-1", view.Good, "a controller is down"},
 		{
 			"nobody is promotable", func(s *scene) { s.record.Promotable = nil },

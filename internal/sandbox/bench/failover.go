@@ -168,6 +168,11 @@ func (h *harness) report(v Verdict, promotions uint64, problem error) Report {
 	return r
 }
 
+// say tells a person how the bench goes on, who may have stopped listening.
+func (h *harness) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(h.o.Progress, format, args...)
+}
+
 // heal waits until the cluster is fully redundant and returns how long that took.
 func (h *harness) heal(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
@@ -208,7 +213,7 @@ func (h *harness) run(ctx context.Context, number int) error {
 		return err
 	}
 	h.healed = append(h.healed, healed)
-	fmt.Fprintf(h.o.Progress, "run %d of %d: %s: writes resumed after %s, longest wait %s (over after %s); whole again %s later\n",
+	h.say("run %d of %d: %s: writes resumed after %s, longest wait %s (over after %s); whole again %s later\n",
 		number, h.o.Runs, wound, round(last(h.resumed)), round(last(h.gaps)), round(wound.over), round(last(h.healed)))
 	return nil
 }
@@ -261,7 +266,7 @@ func (h *harness) keep(crew *crew, wound *wound) error {
 	end := time.Now()
 	h.attempts = append(h.attempts, attempts...)
 	for text, n := range crew.errs {
-		fmt.Fprintf(h.o.Progress, "  clients saw %d×: %s\n", n, text)
+		h.say("  clients saw %d×: %s\n", n, text)
 	}
 	if wound == nil || wound.blow.After.IsZero() {
 		return nil

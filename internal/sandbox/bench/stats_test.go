@@ -98,10 +98,9 @@ func TestLongestGapIsOfOneWriterAroundTheFault(t *testing.T) {
 }
 
 func TestJudgeNamesEveryKindOfWrong(t *testing.T) {
-	attempts := []Attempt{
-		{ID: 1, Outcome: Acked}, {ID: 2, Outcome: Acked}, {ID: 3, Outcome: Acked},
-		{ID: 4, Outcome: Refused}, {ID: 5, Outcome: Refused},
-		{ID: 6, Outcome: Unknown}, {ID: 7, Outcome: Unknown},
+	var attempts []Attempt
+	for i, o := range []Outcome{Acked, Acked, Acked, Refused, Refused, Unknown, Unknown} {
+		attempts = append(attempts, Attempt{ID: int64(i + 1), Outcome: o})
 	}
 	whole := map[int64]int{1: 1, 2: 1, 3: 1, 6: 1}
 	v := Judge(attempts, []map[int64]int{whole, whole, whole})

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -57,14 +56,14 @@ func (h *harness) explain(v Verdict, held []map[int64]int) {
 	say := func(what string, ids []int64) {
 		for i, id := range ids {
 			if i == 10 {
-				fmt.Fprintf(h.o.Progress, "  … and %d more\n", len(ids)-i)
+				h.say("  … and %d more\n", len(ids)-i)
 				return
 			}
-			fmt.Fprintf(h.o.Progress, "%s: id %d, on the nodes", what, id)
+			h.say("%s: id %d, on the nodes", what, id)
 			for _, n := range held {
-				fmt.Fprintf(h.o.Progress, " %d×", n[id])
+				h.say(" %d×", n[id])
 			}
-			fmt.Fprintln(h.o.Progress)
+			h.say("\n")
 		}
 	}
 	say("acknowledged but lost", v.Lost)

@@ -51,7 +51,7 @@ type driverWriter struct{ driver neo4j.DriverWithContext }
 // Write runs one auto-commit statement, which the driver never retries.
 func (w *driverWriter) Write(ctx context.Context, id int64) error {
 	session := w.driver.NewSession(ctx, neo4j.SessionConfig{AccessMode: neo4j.AccessModeWrite})
-	defer session.Close(ctx) // the statement's own error says it all
+	defer func() { _ = session.Close(ctx) }() // the statement's own error says it all
 	result, err := session.Run(ctx, writeQuery, map[string]any{"id": id})
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func newCrew(ids *atomic.Int64) *crew {
 // start lets one more writer write until the crew is dismissed.
 func (c *crew) start(ctx context.Context, number int, w Writer) {
 	c.work.Go(func() {
-		defer w.Close(ctx) // nothing was promised that could still fail
+		defer func() { _ = w.Close(ctx) }() // nothing was promised that could still fail
 		for {
 			select {
 			case <-c.stopped:
@@ -162,9 +162,9 @@ func Read(ctx context.Context, addr string) (held map[int64]int, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer driver.Close(ctx)
+	defer func() { _ = driver.Close(ctx) }() // what was read is read
 	session := driver.NewSession(ctx, neo4j.SessionConfig{AccessMode: neo4j.AccessModeRead})
-	defer session.Close(ctx)
+	defer func() { _ = session.Close(ctx) }()
 	result, err := session.Run(ctx, readQuery, nil)
 	if err != nil {
 		return nil, fmt.Errorf("read what %s holds: %w", addr, err)

@@ -3,7 +3,6 @@ package nodes
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -56,7 +55,7 @@ func child(kind string, args []string) {
 			panic(err)
 		}
 		s.opts.Changed = func(cluster.Ordinal) { fmt.Println(s.Info(0).PID) }
-		s.Run(context.Background()) // never ends: it is killed
+		s.Run(context.Background()) //nolint:forbidigo // this is a main of its own, which never ends: it is killed
 	}
 }
 
@@ -66,7 +65,7 @@ func options(dir string, kinds ...string) Options {
 	if err != nil {
 		panic(err)
 	}
-	o := Options{Boot: "boot", RestartAfter: 5 * time.Millisecond, RestartMax: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	o := Options{Boot: "boot", RestartAfter: 5 * time.Millisecond, RestartMax: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
 	for i, kind := range kinds {
 		name := fmt.Sprintf("memgraph-%d", i)
 		o.Nodes = append(o.Nodes, Node{

@@ -104,7 +104,7 @@ func (k *keeper) start(last cluster.Process) (*run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open its log: %w", err)
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }() // the child has its own
 	cmd := exec.Command(k.node.Program, k.node.Args...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Dir = filepath.Dir(k.node.Data)

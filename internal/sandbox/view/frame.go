@@ -147,10 +147,16 @@ func (f frame) events(room int) []string {
 
 func (f frame) nodes() []string {
 	t := table{theme: f.theme, width: f.width, columns: []column{
-		{title: "NODE", least: 10}, {title: "ROLE", least: 7}, {title: "STATE", least: 7},
-		{title: "MODE", least: 11}, {title: "STATUS", least: 11}, {title: "LAG", least: 5, right: true},
-		{title: "✓", wide: "PROMOTABLE", least: 1}, {title: "↻", wide: "RESTARTS", least: 3, right: true},
-		{title: "PID", least: 7, right: true}, {title: "NOTE", least: 8},
+		{title: "NODE", least: 10},
+		{title: "ROLE", least: 7},
+		{title: "STATE", least: 7},
+		{title: "MODE", least: 11},
+		{title: "STATUS", least: 11},
+		{title: "LAG", least: 5, right: true},
+		{title: "✓", wide: "PROMOTABLE", least: 1},
+		{title: "↻", wide: "RESTARTS", least: 3, right: true},
+		{title: "PID", least: 7, right: true},
+		{title: "NOTE", least: 8},
 	}}
 	for _, n := range f.s.Nodes {
 		check := " "
@@ -177,8 +183,12 @@ func (f frame) nodes() []string {
 
 func (f frame) controllers() []string {
 	t := table{theme: f.theme, width: f.width, columns: []column{
-		{title: "CONTROLLER", least: 12}, {title: "READ/WRITE", least: 15}, {title: "READ-ONLY", least: 15},
-		{title: "SESSIONS", least: 8, right: true}, {title: "HELD", least: 4, right: true}, {title: "STATE", least: 9},
+		{title: "CONTROLLER", least: 12},
+		{title: "READ/WRITE", least: 15},
+		{title: "READ-ONLY", least: 15},
+		{title: "SESSIONS", least: 8, right: true},
+		{title: "HELD", least: 4, right: true},
+		{title: "STATE", least: 9},
 	}}
 	for _, c := range f.s.Controllers {
 		mark := " "

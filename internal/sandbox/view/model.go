@@ -195,7 +195,7 @@ func (m model) View() tea.View {
 	v.AltScreen = true
 	v.WindowTitle = "Memgraph sandbox"
 	if c := m.input.Cursor(); c != nil {
-		c.Position.Y = max(lipgloss.Height(v.Content)-2, 0)
+		c.Y = max(lipgloss.Height(v.Content)-2, 0)
 		v.Cursor = c
 	}
 	return v

@@ -81,7 +81,7 @@ func Lines(ctx context.Context, source Source, in io.Reader, log *slog.Logger, o
 		case line := <-commands:
 			if line == "help" || line == "?" {
 				for _, l := range opts.Help {
-					log.Info(l)
+					log.Info("help", "line", l)
 				}
 				continue
 			}
@@ -92,7 +92,7 @@ func Lines(ctx context.Context, source Source, in io.Reader, log *slog.Logger, o
 			case err != nil:
 				log.Error("command refused", "command", line, "err", err)
 			case text != "":
-				log.Info(text, "command", line)
+				log.Info("command done", "command", line, "news", text)
 			}
 		case <-ctx.Done():
 			return
@@ -120,10 +120,10 @@ func scan(ctx context.Context, in io.Reader, lines chan<- string) {
 func write(log *slog.Logger, e Event) {
 	switch e.Tone {
 	case Warn:
-		log.Warn(e.Text)
+		log.Warn("sandbox changed", "news", e.Text)
 	case Bad:
-		log.Error(e.Text)
+		log.Error("sandbox changed", "news", e.Text)
 	default:
-		log.Info(e.Text)
+		log.Info("sandbox changed", "news", e.Text)
 	}
 }

@@ -213,7 +213,7 @@ func TestNewsAreLoggedOnceAndTheCursorStaysOnTheCommandLine(t *testing.T) {
 		t.Error("a failover was not logged")
 	}
 	v := m.View()
-	if v.Cursor == nil || v.Cursor.Position.Y != 28 || lipgloss.Height(v.Content) != 30 {
+	if v.Cursor == nil || v.Cursor.Y != 28 || lipgloss.Height(v.Content) != 30 {
 		t.Errorf("cursor %+v on a screen of %d lines; want it on the last but one of 30", v.Cursor, lipgloss.Height(v.Content))
 	}
 }
@@ -260,8 +260,8 @@ func TestLinesLogChangesAndTakeCommands(t *testing.T) {
 		<-done
 		typing.Close()
 		for _, want := range []string{
-			"level=INFO msg=\"MAIN is memgraph-0", "level=WARN msg=\"UNPROTECTED: MAIN is memgraph-1", "level=ERROR msg=\"memgraph-0: down, killed\"",
-			"msg=\"command refused\" command=fly", "msg=\"did kill 0\"",
+			"level=INFO msg=\"sandbox changed\" news=\"MAIN is memgraph-0", "level=WARN msg=\"sandbox changed\" news=\"UNPROTECTED: MAIN is memgraph-1", "level=ERROR msg=\"sandbox changed\" news=\"memgraph-0: down, killed\"",
+			"msg=\"command refused\" command=fly", "msg=\"command done\" command=\"kill 0\" news=\"did kill 0\"",
 		} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("the log lacks %s:\n%s", want, out.String())

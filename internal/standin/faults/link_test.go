@@ -108,6 +108,9 @@ func TestUserTimeoutEndsACutConnection(t *testing.T) {
 		client.UserTimeout = 300 * time.Millisecond
 		addr := echo(t, server)
 		c := dial(t, client, addr)
+		if err := ask(c, 5*time.Second); err != nil { // so that it has been accepted
+			t.Fatal(err)
+		}
 		if side == "server" {
 			set(t, server, "", Fault{Mode: Cut})
 		} else {

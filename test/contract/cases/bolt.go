@@ -13,7 +13,8 @@ import (
 )
 
 var boltCases = []judge.Case{
-	{ID: "26", Title: "Bolt handshake: 1, 4.0, 4.1, 4.3, 5.2, and 4.4 since 3.12; ranges are searched; nothing else", Brief: true, Run: handshakes},
+	{ID: "26", Title: "Bolt handshake: 4.0, 4.1, 4.3, 5.2, and 4.4 since 3.12; ranges are searched; nothing else", Brief: true, Run: handshakes},
+	{ID: "26h", Title: "Bolt handshake: version 1 is still spoken", Run: handshakeOne},
 	{ID: "26b", Title: "HELLO and LOGON: the agent string and connection id, and any credentials pass without users", Run: hello},
 	{ID: "26c", Title: "after a FAILURE messages are IGNORED until RESET", Run: failureReset},
 	{ID: "26d", Title: "ROUTE is refused on an instance that is in no cluster", Run: route},
@@ -29,7 +30,7 @@ var newest = wire.Version{Major: 5, Minor: 2}
 
 func handshakes(t *judge.T) {
 	n := up(t, "a")[0]
-	good := []wire.Version{{Major: 1}, {Major: 4}, {Major: 4, Minor: 1}, {Major: 4, Minor: 3}, newest}
+	good := []wire.Version{{Major: 4}, {Major: 4, Minor: 1}, {Major: 4, Minor: 3}, newest}
 	bad := []wire.Version{{Major: 3}, {Major: 4, Minor: 2}, {Major: 5, Minor: 9}, {Major: 6}}
 	v44 := wire.Version{Major: 4, Minor: 4}
 	if t.Version.AtLeast(3, 12) {
@@ -54,6 +55,13 @@ func handshakes(t *judge.T) {
 	}
 	if got, err := shake(t, n, wire.Version{Major: 9}, newest); err != nil || got.String() != "5.2" {
 		t.Errorf("handshake offering 9.0, then 5.2", "5.2", fmt.Sprintf("%v, %v", got, err))
+	}
+}
+
+func handshakeOne(t *judge.T) {
+	n := up(t, "a")[0]
+	if got, err := shake(t, n, wire.Version{Major: 1}); err != nil || got.String() != "1.0" {
+		t.Errorf("handshake offering 1.0", "1.0", fmt.Sprintf("%v, %v", got, err))
 	}
 }
 

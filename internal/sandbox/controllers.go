@@ -86,12 +86,10 @@ func (s *Sandbox) employ(ctx context.Context, sl *slot) error {
 			return err
 		}
 	}
-	policy := cluster.DefaultPolicy()
-	policy.FailAfter = s.opts.FailAfter
 	sl.incarnation++
 	identity := fmt.Sprintf("%s-%d", sl.name, sl.incarnation)
 	replica, err := app.New(app.Options{
-		Identity: identity, Version: s.opts.Version, Topology: s.topology, Policy: policy,
+		Identity: identity, Version: s.opts.Version, Topology: s.topology, Policy: s.opts.policy(),
 		Records: s.objects, Lock: s.objects.Lock(identity), Lease: s.opts.Lease,
 		Platform: s.supervisor, Peers: peers{s, sl.index},
 		ReadWrite: sl.doors[0], ReadOnly: sl.doors[1],

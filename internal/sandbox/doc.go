@@ -9,10 +9,12 @@
 //
 // # Promises
 //
-//   - Everything listens on the loopback interface only.
+//   - Everything listens on the loopback interface only, but for the replication
+//     port of a real Memgraph, which chooses for itself.
 //   - When Run returns, every server has ended and every port is closed.
 //   - With Options.Dir the data and the record survive: the next sandbox on the
-//     directory goes on where this one ended. Without it nothing is left.
+//     directory goes on where this one ended. Without it nothing is left, unless
+//     the sandbox is killed: then its servers end, and its directory stays.
 //
 // # What it will not do
 //

@@ -103,6 +103,22 @@ func TestNodesGetTheFlagsThatKeepThemSafe(t *testing.T) {
 	}
 }
 
+func TestValuesThatCannotBeUsedAreRefusedByName(t *testing.T) {
+	for _, tt := range []struct {
+		o    Options
+		want string
+	}{
+		{Options{RestartAfter: -3 * time.Second}, "restart-after -3s"},
+		{Options{FailAfter: time.Millisecond}, "fail-after 1ms"},
+		{Options{FirstPort: 60000}, "first port 60000"},
+		{Options{Server: Server{Memgraph: "memgraph", Version: "3.6.2"}}, "want one of them"},
+	} {
+		if s, err := Open(t.Context(), tt.o); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: %v, %v; want an error that says %q", tt.o, s, err, tt.want)
+		}
+	}
+}
+
 func TestMissingServerSaysWhatToRun(t *testing.T) {
 	for _, tt := range []struct {
 		s    Server

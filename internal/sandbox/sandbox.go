@@ -70,6 +70,9 @@ type Sandbox struct {
 // it has taken is given back by Run or Close.
 func Open(ctx context.Context, o Options) (*Sandbox, error) {
 	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
 	program, err := o.Server.program()
 	if err != nil {
 		return nil, err
@@ -103,6 +106,29 @@ func (o Options) withDefaults() Options {
 		o.Lease = election.DefaultTiming()
 	}
 	return o
+}
+
+// validate names every value that cannot be used, and what can.
+func (o Options) validate() error {
+	var errs []error
+	if o.RestartAfter < 0 {
+		errs = append(errs, fmt.Errorf("restart-after %s: want 0 for the default, or more", o.RestartAfter))
+	}
+	if o.Server.Memgraph != "" && (o.Server.Standin != "" || o.Server.Version != "") {
+		errs = append(errs, errors.New("memgraph and standin: want one of them, the nodes run one program"))
+	}
+	if o.FirstPort < 0 || o.FirstPort > lastPort-100 {
+		errs = append(errs, fmt.Errorf("first port %d: want 0 for the usual ones, or up to %d", o.FirstPort, lastPort-100))
+	}
+	errs = append(errs, o.policy().Validate(), o.Lease.Validate())
+	return errors.Join(errs...)
+}
+
+// policy is that of the controller, with what was chosen here.
+func (o Options) policy() cluster.Policy {
+	p := cluster.DefaultPolicy()
+	p.FailAfter = o.FailAfter
+	return p
 }
 
 // prepare makes everything but starts nothing.

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package cases holds the contract: the thirty numbered behaviours of a
 // Memgraph Community server that the controller relies on, and what was noted
 // in the field beside them.

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package judge is the frame the contract cases hang in: what a case is, how
 // it is run against its own cluster, how answers are compared with what was
 // recorded, and how verdicts are printed.

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package server owns the Memgraph processes the contract suite judges: it
 // starts them on free loopback ports with Memgraph's own flags, restarts,
 // kills, stops, continues and wipes them, and leaves none behind.

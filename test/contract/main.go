@@ -53,27 +53,32 @@ type options struct {
 	memgraph string // path of a real server, or empty
 }
 
-func main() {
+func main() { os.Exit(run()) }
+
+// run does everything and returns the exit code.
+func run() int {
 	if len(os.Args) > 1 && os.Args[1] == server.WithHosts {
 		fmt.Fprintln(os.Stderr, "contract:", server.Become(os.Args[2:]))
-		os.Exit(exitBroken)
+		return exitBroken
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:forbidigo // the root of a program
 	defer stop()
 	opts, err := parse(os.Args[1:], os.Getenv("MEMGRAPH"), os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
-		return
+		return 0
 	}
+	failed := 0
 	if err == nil {
-		var failed int
-		if failed, err = contract(ctx, opts, os.Stdout, os.Stderr); err == nil && failed > 0 {
-			stop()
-			os.Exit(exitFailed)
-		}
+		failed, err = contract(ctx, opts, os.Stdout, os.Stderr)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "contract:", err)
-		os.Exit(exitBroken)
+		return exitBroken
+	case failed > 0:
+		return exitFailed
+	default:
+		return 0
 	}
 }
 
@@ -122,9 +127,9 @@ func contract(ctx context.Context, o options, stdout, stderr io.Writer) (failed 
 		return 0, fmt.Errorf("make a directory for the servers: %w", err)
 	}
 	if o.keep {
-		fmt.Fprintf(stderr, "data and logs are kept in %s\n", root)
+		say(stderr, "data and logs are kept in %s", root)
 	} else {
-		defer os.RemoveAll(root)
+		defer func() { _ = os.RemoveAll(root) }()
 	}
 	launcher := server.NewLauncher()
 	defer launcher.Close()
@@ -134,16 +139,17 @@ func contract(ctx context.Context, o options, stdout, stderr io.Writer) (failed 
 	}
 	results := examine(ctx, o, all, subjects, progress(stderr))
 	if ctx.Err() != nil {
-		fmt.Fprintln(stderr, "interrupted: not every case was judged")
+		say(stderr, "interrupted: not every case was judged")
 	}
 	labels := make([]string, len(subjects))
 	for i, s := range subjects {
 		labels[i] = s.Label
 	}
 	judge.Sort(results, labels)
-	judge.Table(stdout, results, o.verbose)
 	line, failed := judge.Summary(results)
-	fmt.Fprintf(stdout, "\n%s\n", line)
+	if _, err := fmt.Fprintf(stdout, "%s\n%s\n", judge.Table(results, o.verbose), line); err != nil {
+		return failed, fmt.Errorf("print the report: %w", err)
+	}
 	return failed, nil
 }
 
@@ -198,6 +204,9 @@ func examine(ctx context.Context, o options, all []judge.Case, subjects []*judge
 	return append(results, judge.Run(ctx, work, o.parallel, report)...)
 }
 
+// say prints a line that is worth nothing if nobody can read it.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+
 // progress prints a line for each verdict if stderr is a terminal.
 func progress(stderr io.Writer) judge.Report {
 	f, ok := stderr.(*os.File)
@@ -209,6 +218,6 @@ func progress(stderr io.Writer) judge.Report {
 		return func(int, int, judge.Result) {}
 	}
 	return func(done, total int, r judge.Result) {
-		fmt.Fprintf(f, "%3d/%d %-7s %-8s %s (%s)\n", done, total, r.Verdict, r.Version, r.ID, r.Took.Round(100*time.Millisecond))
+		say(f, "%3d/%d %-7s %-8s %s (%s)", done, total, r.Verdict, r.Version, r.ID, r.Took.Round(100*time.Millisecond))
 	}
 }

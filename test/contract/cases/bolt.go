@@ -83,7 +83,7 @@ type session struct {
 func open(t *judge.T, n *server.Node) session {
 	c, err := wire.Dial(t.Context(), n.Addr())
 	t.Check(err)
-	t.Cleanup(func() { _ = c.Close() })
+	t.Cleanup(c.Close)
 	_, err = c.Handshake(patience, newest)
 	t.Check(err)
 	return session{t, c}
@@ -176,7 +176,7 @@ func hello(t *judge.T) {
 	// Up to 4.4 HELLO carries the credentials.
 	c, err := wire.Dial(t.Context(), n.Addr())
 	t.Check(err)
-	t.Cleanup(func() { _ = c.Close() })
+	t.Cleanup(c.Close)
 	_, err = c.Handshake(patience, wire.Version{Major: 4, Minor: 3})
 	t.Check(err)
 	s := session{t, c}

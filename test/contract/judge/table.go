@@ -4,7 +4,6 @@ package judge
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,9 +72,10 @@ func splitID(id string) (note bool, n int, rest string) {
 	return note, n, id[i:]
 }
 
-// Table writes one line for each result, a section for each version, then the
-// failures in full. With steps, it also prints what each failed case did.
-func Table(w io.Writer, rs []Result, steps bool) {
+// Table returns one line for each result, a section for each version, then the
+// failures in full; with steps, every step of a failed case.
+func Table(rs []Result, steps bool) string {
+	w := &strings.Builder{}
 	version := ""
 	for _, r := range rs {
 		if r.Version != version {
@@ -93,13 +93,14 @@ func Table(w io.Writer, rs []Result, steps bool) {
 			explain(w, r, steps)
 		}
 	}
+	return w.String()
 }
 
 func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.1fs", d.Seconds())
 }
 
-func explain(w io.Writer, r Result, steps bool) {
+func explain(w *strings.Builder, r Result, steps bool) {
 	fmt.Fprintf(w, "\nfailed: %s on %s: %s\n", r.ID, r.Version, r.Title)
 	for _, f := range r.Failures {
 		fmt.Fprintf(w, "  %s\n", f.What)

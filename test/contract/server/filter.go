@@ -63,7 +63,7 @@ func (n *Node) filter(set func(fd int) error) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoFilter, err)
 	}
-	defer unix.Close(pidfd)
+	defer func() { _ = unix.Close(pidfd) }()
 	met := 0
 	for range 2 {
 		fds, err := socketsOf(pid)
@@ -96,7 +96,7 @@ func (n *Node) filterOne(pidfd, remote int, set func(fd int) error) (bool, error
 	case err != nil:
 		return false, fmt.Errorf("%w: %w", ErrNoFilter, err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	sa, err := unix.Getsockname(fd)
 	if err != nil || portOf(sa) != n.Repl {
 		return false, nil

@@ -130,7 +130,7 @@ func (n *Node) Launch() error {
 	if err != nil {
 		return fmt.Errorf("start %s: %w", n.Name, err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	cmd := exec.Command(n.prog.Path, n.Args()...)
 	if n.Hosts != "" {
 		if err := privately(cmd, n.Hosts); err != nil {

@@ -59,7 +59,7 @@ func Dial(ctx context.Context, addr string) (*Conn, error) {
 }
 
 // Close ends the connection without GOODBYE.
-func (c *Conn) Close() error { return c.nc.Close() }
+func (c *Conn) Close() { _ = c.nc.Close() }
 
 // Version names a Bolt version in a proposal: major, minor and how many lower
 // minors are accepted too (Back, 0 for exactly this one).

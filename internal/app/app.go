@@ -107,13 +107,13 @@ func (c confirmer) Confirm(ctx context.Context, addr string) (gateway.Guard, err
 func (r *Replica) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	defer context.AfterFunc(r.crashed, func() {
+	doors, closeDoors := context.WithCancel(context.WithoutCancel(ctx)) // they close last
+	defer closeDoors()
+	defer context.AfterFunc(r.crashed, func() { //nolint:contextcheck // what it stops is in its closure
 		r.elector.Abandon()
 		stop(ErrCrashed)
+		closeDoors()
 	})()
-	doors, closeDoors := context.WithCancel(context.WithoutCancel(ctx))
-	defer closeDoors()
-	defer context.AfterFunc(r.crashed, closeDoors)()
 
 	var gate, rest sync.WaitGroup
 	var gateErr, electErr error

@@ -70,14 +70,14 @@ func (in Input) recordConditions(add func(string, Severity, Ordinal, string, ...
 	if rec.Main < 0 || int(rec.Main) >= len(in.Nodes) {
 		return
 	}
-	if open && in.Nodes[rec.Main].is(RoleMain) && in.blocked() {
+	if open && in.Nodes[rec.Main].is(RoleMain) && in.refusing() {
 		add("WritesBlocked", Alarm, NoNode, "MAIN refuses writes until the replica it waits for is back, or another has taken the seat")
 	}
 	for _, r := range in.Nodes[rec.Main].Replicas {
 		switch {
 		case r.Node == NoNode:
 			add("ForeignReplica", Warning, NoNode, "MAIN has a replica %s at %s that is no node of this cluster; drop it if nobody needs it", r.Name, r.Address)
-		case r.Behind > 0:
+		case r.ahead(in.Now):
 			add("Ahead", Alarm, r.Node, "%s is %d timestamps ahead of MAIN: MAIN may have lost writes; nothing is repaired automatically", in.name(r.Node), r.Behind)
 		case r.Status == Invalid && in.Nodes[r.Node].is(RoleReplica) && in.Now.Sub(r.Since) >= healAfter:
 			add("Estranged", Warning, r.Node, "%s answers, but MAIN does not reach it as a replica", in.name(r.Node))

@@ -29,7 +29,7 @@ func (in Input) keep() Decision {
 		return d
 	}
 	if in.Record.Stage == Quiescing {
-		return record(in.release(in.Record.clone()), "the replicas of %s are as they should be", in.name(in.Record.Main))
+		return record(in.release(in.Record.clone()), "new work is let in again")
 	}
 	for _, rule := range []func() (Decision, bool){in.rebuild, in.refresh, in.bookkeep} {
 		if d, ok := rule(); ok {
@@ -83,7 +83,7 @@ func (in Input) unprotecting(p Proof) string {
 		return "MAIN does not wait for it"
 	case r.Status == Diverged:
 		return "MAIN says it has diverged"
-	case r.Behind > 0:
+	case r.ahead(in.Now):
 		return "it is ahead of MAIN"
 	case s.Contact == Answered && s.Data.Known && s.Data.UUID != p.UUID:
 		return "it holds another database: its volume was wiped or replaced"
@@ -123,7 +123,7 @@ func (in Input) register() (Decision, bool) {
 	if !acts || d.Record != nil {
 		return d, d.Record != nil
 	}
-	if left := rec.LastUpdated.Add(rest).Sub(in.Now); left > 0 && !in.blocked() {
+	if left := rec.LastUpdated.Add(rest).Sub(in.Now); left > 0 && !in.refusing() {
 		return wait("%s, in a moment", d.Why).within(left), true
 	}
 	next := rec.clone()
@@ -278,7 +278,7 @@ func (in Input) readers() []Ordinal {
 	for _, n := range in.others(in.Record.Main) {
 		r, ok := in.Nodes[in.Record.Main].Replica(n)
 		s := in.Nodes[n]
-		if !ok || r.Ghost || !s.is(RoleReplica) || in.unusable(n) != "" || r.Behind < -in.Policy.MaxLag || r.Behind > 0 {
+		if !ok || r.Ghost || !s.is(RoleReplica) || in.unusable(n) != "" || r.Behind < -in.Policy.MaxLag || r.ahead(in.Now) {
 			continue
 		}
 		was := slices.Contains(in.Record.Readers, n)

@@ -56,10 +56,17 @@ type Replica struct {
 	TS      int64     // last durable timestamp as MAIN knows it
 	Behind  int64     // 0 or negative: timestamps behind MAIN; positive: ahead, an alarm
 	Since   time.Time // when Status was first seen as it is; kept by Sighting.After
+	Ahead   time.Time // when Behind was first seen positive; zero if it is not
 }
 
 // Whole reports whether r holds all that MAIN has, as far as MAIN knows.
 func (r Replica) Whole() bool { return !r.Ghost && r.Status == Ready && r.Behind == 0 }
+
+// ahead reports whether r has been ahead of MAIN for long enough to be believed:
+// a list that is read in the middle of a commit may show it for a moment.
+func (r Replica) ahead(now time.Time) bool {
+	return r.Behind > 0 && !r.Ahead.IsZero() && now.Sub(r.Ahead) >= aheadFor
+}
 
 // caughtUp reports whether r, while nothing is written, has all that MAIN has. An
 // ASYNC replica goes on being called replicating after a write that another
@@ -128,14 +135,29 @@ func (s Sighting) After(prev Sighting) Sighting {
 	s.Replicas = append([]Replica(nil), s.Replicas...)
 	for i := range s.Replicas {
 		r := &s.Replicas[i]
-		r.Since = s.Answered
-		for _, old := range prev.Replicas {
-			if old.Name == r.Name && old.Status == r.Status && old.Ghost == r.Ghost && old.Mode == r.Mode {
-				r.Since = old.Since
-			}
-		}
+		*r = r.after(prev.Replicas, s.Answered)
 	}
 	return s
+}
+
+// after returns r with the times at which its states began.
+func (r Replica) after(prev []Replica, now time.Time) Replica {
+	r.Since, r.Ahead = now, time.Time{}
+	if r.Behind > 0 {
+		r.Ahead = now
+	}
+	for _, old := range prev {
+		if old.Name != r.Name {
+			continue
+		}
+		if old.Status == r.Status && old.Ghost == r.Ghost && old.Mode == r.Mode {
+			r.Since = old.Since
+		}
+		if r.Behind > 0 && !old.Ahead.IsZero() {
+			r.Ahead = old.Ahead
+		}
+	}
+	return r
 }
 
 // Replica returns how s, a MAIN, lists node n.

@@ -102,6 +102,8 @@ const (
 	// healAfter is how long MAIN may call an answering replica invalid before it
 	// is registered anew; MAIN pings each second and heals by itself if it can.
 	healAfter = 4 * time.Second
+	// aheadFor is how long a replica must be ahead of MAIN before it is an alarm.
+	aheadFor = 2 * time.Second
 	// seatGap is how many timestamps an ASYNC replica may be behind under load
 	// and still be worth a quiesce to give it the seat.
 	seatGap = 1000

@@ -309,6 +309,14 @@ func (in Input) blocked() bool {
 	})
 }
 
+// refusing reports whether MAIN refuses every write: a replica it waits for is
+// not merely busy with one.
+func (in Input) refusing() bool {
+	return slices.ContainsFunc(in.Nodes[in.Record.Main].Replicas, func(r Replica) bool {
+		return r.Mode.Waited() && !r.Ghost && r.Status != Ready && r.Status != Replicating
+	})
+}
+
 // seatable reports whether the holder named before the promotion can still be it.
 func (in Input) seatable() bool {
 	return in.eligible(in.Record.Seat) && !in.refused(in.Record.Seat)

@@ -52,6 +52,8 @@ func (in Input) seatHolds() (bool, time.Duration, string) {
 		return in.canSit(rec.Seat) || in.justDropped(rec.Seat), 0, name + " cannot take the seat"
 	case r.Status == Diverged:
 		return false, 0, name + " has diverged"
+	case r.ahead(in.Now):
+		return false, 0, name + " is ahead of MAIN"
 	case r.Status == Ready || r.Status == Replicating:
 		return true, 0, ""
 	default:
@@ -91,6 +93,9 @@ func (in Input) canSit(n Ordinal) bool {
 		return false
 	}
 	r, _ := in.Nodes[in.Record.Main].Replica(n)
+	if r.ahead(in.Now) {
+		return false
+	}
 	if r.Mode.Waited() {
 		return r.Status == Ready || r.Status == Replicating
 	}

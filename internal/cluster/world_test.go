@@ -94,7 +94,9 @@ func (w *world) row(n Ordinal, r Replica) Replica {
 	switch {
 	case !t.up || t.silent || t.role != RoleReplica || t.master != n:
 		r.Status = Invalid
-	case w.nodes[n].lag[r.Node] != 0:
+	case w.nodes[n].lag[r.Node] > 0:
+		r.Status, r.Behind = Ready, w.nodes[n].lag[r.Node]
+	case w.nodes[n].lag[r.Node] < 0:
 		r.Status, r.Behind = Recovering, w.nodes[n].lag[r.Node]
 	case w.nodes[n].stuck && r.Mode == Async:
 		r.Status = Replicating

@@ -150,7 +150,11 @@ func (l *Loop) Run(ctx context.Context) error {
 		l.wg.Go(func() { p.run(ctx, l.Nodes, l.Platform, l.looks) })
 	}
 	for n := range l.Topology {
-		l.wg.Go(func() { l.Nodes.Watch(ctx, cluster.Ordinal(n), l.probes[n].hint) })
+		l.wg.Go(func() {
+			if err := l.Nodes.Watch(ctx, cluster.Ordinal(n), l.probes[n].hint); err != nil {
+				l.Log.Error("watch ended; the node is still looked at twice a second", "node", l.Topology.Name(cluster.Ordinal(n)), "err", err)
+			}
+		})
 	}
 	for {
 		d, err := l.pass(ctx)

@@ -102,7 +102,8 @@ func (e *Elector) Leader() string {
 func (e *Elector) Abandon() { e.abandoned.Store(true) }
 
 // Run contends until ctx ends, and calls term each time the lease is won. The
-// context of a term ends when the lease is lost or ctx ends; Run waits for the
+// context of a term ends when the lease is lost or ctx ends, and term must not
+// return before: the lease would be kept with nobody leading. Run waits for the
 // term before it contends again, and before it releases the lease at the end.
 func (e *Elector) Run(ctx context.Context, term func(context.Context)) error {
 	for ctx.Err() == nil {
@@ -158,7 +159,7 @@ func (e *Elector) contend(ctx context.Context, term func(context.Context)) error
 		<-joined // the lease was won in this round, so the term has begun or will
 	}
 	if ctx.Err() != nil && !e.abandoned.Load() {
-		e.release()
+		e.release(context.WithoutCancel(ctx))
 	}
 	return nil
 }
@@ -182,8 +183,8 @@ func (e *Elector) lead(ctx, leading context.Context, term func(context.Context))
 
 // release gives up a lease this process holds, so that the next leader need not
 // wait for it to run out. One that cannot be released runs out by itself.
-func (e *Elector) release() {
-	ctx, cancel := context.WithTimeout(context.Background(), e.timing.RetryPeriod) //nolint:forbidigo // the caller's context has ended, which is why we are here
+func (e *Elector) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, e.timing.RetryPeriod)
 	defer cancel()
 	rec, _, err := e.lock.Get(ctx)
 	if err != nil || rec.HolderIdentity != e.lock.Identity() {

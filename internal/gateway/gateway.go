@@ -169,7 +169,7 @@ func (g *Gateway) complain(msg string, args ...any) {
 	}
 	g.mu.Unlock()
 	if news {
-		g.opt.Log.Warn(msg, args...)
+		g.opt.Log.Warn(msg, args...) //nolint:sloglint // the callers pass constants
 	}
 }
 

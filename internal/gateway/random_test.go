@@ -95,7 +95,7 @@ func (n *labNode) crash() {
 	n.guards = nil
 	n.process++
 	for c := range n.conns {
-		c.TCPConn.Close()
+		c.Close()
 	}
 	clear(n.conns)
 }

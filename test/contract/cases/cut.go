@@ -161,7 +161,7 @@ func dropHangs(t *judge.T) {
 	nodes := born(t, "a", "b")
 	a, b := nodes[0], nodes[1]
 	promote(t, a)
-	seat(t, a, b, modeOf(t, "STRICT_SYNC"))
+	seat(t, a, b, strictSync(t))
 	failedWrites(t, a, b)
 	if d := t.DoWithin(a, "DROP REPLICA b", 12*time.Second); d.At != client.AtLost {
 		t.Errorf("a> DROP REPLICA b", "no answer within 12s", d.Outcome())

@@ -18,7 +18,7 @@ var heirCases = []judge.Case{
 func r64(n int64) string { return strconv.FormatInt(n, 10) }
 
 func emptyHeir(t *judge.T) {
-	a, b, _ := bornTrio(t, modeOf(t, "STRICT_SYNC"))
+	a, b, _ := bornTrio(t, strictSync(t))
 	before := uuid(t, b)
 	if took := forget(t, b); took > 1500*time.Millisecond {
 		t.Skip("the server needs " + took.String() + " to start, MAIN notices such an absence")
@@ -48,7 +48,7 @@ func emptyHeir(t *judge.T) {
 }
 
 func emptyHeirLate(t *judge.T) {
-	a, b, _ := bornTrio(t, modeOf(t, "STRICT_SYNC"))
+	a, b, _ := bornTrio(t, strictSync(t))
 	kill(t, b)
 	t.Check(b.Wipe())
 	t.Pause(6 * time.Second)

@@ -219,7 +219,7 @@ func bornReplica(t *judge.T) {
 		t.Role(n, "replica")
 	}
 	t.Announced(a, "SET REPLICATION ROLE TO MAIN", "SetReplica", "Replica role set to MAIN.")
-	t.OK(a, registration(b, modeOf(t, "STRICT_SYNC")))
+	t.OK(a, registration(b, strictSync(t)))
 	t.OK(a, registration(c, "ASYNC"))
 	t.OK(a, put(1))
 	t.ReplicasWithin(a, 5*time.Second, "b strict_sync ready behind=0 ts=2", "c async ready behind=0 ts=2")
@@ -237,18 +237,18 @@ func bornReplica(t *judge.T) {
 	t.Refused(a, "SHOW REPLICAS", showReplicasOnReplica(t.Version))
 	t.OK(a, "SET REPLICATION ROLE TO MAIN")
 	t.Replicas(a) // the registrations are lost
-	t.OK(a, registration(b, modeOf(t, "STRICT_SYNC")))
+	t.OK(a, registration(b, strictSync(t)))
 	t.ReplicasWithin(a, 10*time.Second, "b strict_sync ready behind=0")
 	t.OK(a, put(3))
 	holds(t, b, 1, 2, 3)
 }
 
-// modeOf returns the mode, or ends the case on releases that do not know it.
-func modeOf(t *judge.T, mode string) string {
-	if mode == "STRICT_SYNC" && t.Version.Below(3, 5) {
+// strictSync returns the mode, or ends the case on releases that do not know it.
+func strictSync(t *judge.T) string {
+	if t.Version.Below(3, 5) {
 		t.Skip("STRICT_SYNC exists since 3.5")
 	}
-	return mode
+	return "STRICT_SYNC"
 }
 
 func busyPort(t *judge.T) {

@@ -169,7 +169,7 @@ func (a Answer) drain(ctx context.Context, res neo4j.ResultWithContext, start ti
 	}
 	for _, n := range sum.Notifications() {
 		a.Notifications = append(a.Notifications, Notification{
-			Code: n.Code(), Title: n.Title(), Severity: n.Severity(), Description: n.Description(),
+			Code: n.Code(), Title: n.Title(), Severity: n.RawSeverityLevel(), Description: n.Description(),
 		})
 	}
 	a.Took = time.Since(start)

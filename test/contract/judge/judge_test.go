@@ -122,7 +122,9 @@ func TestRefusalJudge(t *testing.T) {
 	}
 	for _, r := range []Refusal{
 		OnRun("Couldn't register replica b. Error: 3"), OnPull("Couldn't register replica b."),
-		{Code: TransientError}, {Part: "Error: 5"}, {Prefix: "register"},
+		{Code: TransientError},
+		{Part: "Error: 5"},
+		{Prefix: "register"},
 	} {
 		if r.Judge(a) == "" {
 			t.Errorf("%s was taken for %s", a.Outcome(), r)
@@ -145,8 +147,10 @@ func TestTable(t *testing.T) {
 	rs := []Result{
 		{Version: "3.6.2", ID: "2", Title: "later", Verdict: Passed, Took: 1200 * time.Millisecond},
 		{Version: "3.12.0", ID: "17", Title: "crash", Verdict: Skipped, Reason: NeedsControl},
-		{Version: "3.12.0", ID: "5", Title: "register", Verdict: Failed, Steps: []string{"a> X"},
-			Failures: []Failure{{What: "a> X", Want: "OK", Got: "ERROR"}}},
+		{
+			Version: "3.12.0", ID: "5", Title: "register", Verdict: Failed, Steps: []string{"a> X"},
+			Failures: []Failure{{What: "a> X", Want: "OK", Got: "ERROR"}},
+		},
 	}
 	Sort(rs, []string{"3.12.0", "3.6.2"})
 	table := Table(rs, false)

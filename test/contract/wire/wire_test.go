@@ -20,7 +20,9 @@ func TestValuesSurviveTheRoundTrip(t *testing.T) {
 	for _, v := range []any{
 		nil, true, false, int64(0), int64(-16), int64(-17), int64(127), int64(128), int64(-129),
 		int64(1 << 20), int64(-1 << 40), "", "short", strings.Repeat("x", 300), strings.Repeat("y", 70000),
-		[]any{}, long, map[string]any{"a": int64(1), "b": []any{nil}},
+		[]any{},
+		long,
+		map[string]any{"a": int64(1), "b": []any{nil}},
 		Structure{Signature: 0x70, Fields: []any{map[string]any{"server": "x"}}},
 	} {
 		b, err := Encode(v)

@@ -111,9 +111,9 @@ func (in Input) demoting() Decision {
 	if target == NoNode || int(target) >= len(in.Nodes) {
 		target = rec.Main
 	}
+	verdict, why, left := in.main()
 	switch {
-	case s.down(), s.Contact == Silent && in.silence(rec.Main) >= in.Policy.FailAfter:
-		_, why, _ := in.main()
+	case verdict == mainLost && (s.down() || s.Contact != Answered):
 		return in.failover(why)
 	case s.is(RoleReplica):
 		p, ok := rec.Proof(target)
@@ -124,8 +124,10 @@ func (in Input) demoting() Decision {
 			return in.failover(fmt.Sprintf("MAIN %s has stepped down for %s, which cannot follow now", name, in.name(target)))
 		}
 		return record(in.successor(target, rec.Reason), "MAIN %s has stepped down; %s is promoted", name, in.name(target))
+	case verdict == mainDoubtful:
+		return wait("%s", why).within(left)
 	case !s.is(RoleMain):
-		return wait("MAIN %s was asked to step down and does not answer", name).within(watchSoon * 10)
+		return wait("MAIN %s was asked to step down and answers with no role that is known", name)
 	}
 	step := Step{Kind: Demote, Node: rec.Main, Epoch: rec.Epoch}
 	if in.Now.Sub(rec.LastUpdated) > demoteFor && in.Attempts[step].Failures > 0 {

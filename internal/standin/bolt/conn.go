@@ -15,10 +15,10 @@ const handshakeTimeout = 10 * time.Second
 type state int
 
 const (
-	stateInit   state = iota // waits for HELLO, or from Bolt 5 on LOGON
+	stateInit   state = iota // waits for INIT or HELLO, or from Bolt 5 on LOGON
 	stateIdle                // ready for RUN, BEGIN, COMMIT, ROLLBACK, ROUTE
 	stateResult              // a result waits for PULL or DISCARD
-	stateFailed              // ignores all but RESET
+	stateFailed              // ignores all but RESET, and in Bolt 1 ACK_FAILURE
 )
 
 // Reasons to end a connection that are not faults.
@@ -102,15 +102,18 @@ func (c *conn) handle(ctx context.Context, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if m.Tag == msgGoodbye {
+	if m.Tag == msgGoodbye && c.version.Major > 1 {
 		return errGoodbye
 	}
 	switch c.state {
 	case stateInit:
 		return c.greet(ctx, m)
 	case stateFailed:
-		if m.Tag == msgReset {
+		switch {
+		case m.Tag == msgReset:
 			return c.reset(ctx)
+		case m.Tag == msgAck && c.version.Major == 1:
+			return c.acknowledge()
 		}
 		return c.write(msgIgnored, c.version.Major)
 	case stateResult:
@@ -126,6 +129,7 @@ func (c *conn) request(ctx context.Context, m Structure) error {
 		return c.run(ctx, m)
 	case m.Tag == msgReset:
 		return c.reset(ctx)
+	case c.version.Major == 1: // no more in Bolt 1
 	case m.Tag == msgBegin:
 		return c.begin(ctx, m)
 	case m.Tag == msgCommit:
@@ -179,7 +183,7 @@ func orEmpty(meta map[string]any) map[string]any {
 	return meta
 }
 
-// fail sends FAILURE; everything is ignored then until RESET.
+// fail sends FAILURE; everything is ignored then until RESET (or ACK_FAILURE).
 func (c *conn) fail(err error) error {
 	if broken, ok := errors.AsType[*brokenError](err); ok {
 		return broken
@@ -211,6 +215,9 @@ func (c *conn) begin(ctx context.Context, m Structure) error {
 }
 
 func (c *conn) run(ctx context.Context, m Structure) error {
+	if err := c.exactly(m, 2); err != nil {
+		return err
+	}
 	query, err := m.text(0)
 	if err != nil {
 		return err
@@ -248,6 +255,9 @@ func (c *conn) closeResult() {
 
 // pull answers PULL, or DISCARD when the rows are not wanted.
 func (c *conn) pull(ctx context.Context, m Structure, wanted bool) error {
+	if err := c.exactly(m, 0); err != nil {
+		return err
+	}
 	meta, err := m.dict(0)
 	if err != nil {
 		return err

@@ -62,6 +62,7 @@ func payload(data []byte) (whole []byte) {
 
 func FuzzHandshake(f *testing.F) {
 	f.Add([]byte("\x60\x60\xB0\x17\x00\x00\x01\xFF\x00\x08\x08\x05\x00\x02\x04\x04\x00\x00\x00\x03"))
+	f.Add([]byte("\x60\x60\xB0\x17\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"))
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n      "))
 	f.Add([]byte("\x60\x60\xB0\x17\x00\xFF\xFF\x05\x00\xFF\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -76,6 +77,9 @@ func FuzzHandshake(f *testing.F) {
 func FuzzConversation(f *testing.F) {
 	f.Add(conversation(f, Version{5, 2}), byte(2), byte(5))
 	f.Add(conversation(f, Version{4, 3}), byte(3), byte(4))
+	for _, said := range conversationsOne() {
+		f.Add(said, byte(0), byte(1))
+	}
 	f.Fuzz(func(t *testing.T, data []byte, minor, major byte) {
 		opening := []byte{0x60, 0x60, 0xB0, 0x17, 0, 0, minor, major, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 		peer := &tape{r: bytes.NewReader(append(opening, data...))}

@@ -14,6 +14,9 @@ const DefaultServerName = "Neo4j/v5.11.0 compatible graph database server - Memg
 // greet answers a message before authentication: HELLO, which authenticates
 // up to Bolt 4, and LOGON from Bolt 5 on.
 func (c *conn) greet(ctx context.Context, m Structure) error {
+	if c.version.Major == 1 {
+		return c.initialize(ctx, m)
+	}
 	meta, err := m.dict(0)
 	if err != nil {
 		return err
@@ -40,7 +43,7 @@ func (c *conn) greet(ctx context.Context, m Structure) error {
 	return c.open(ctx)
 }
 
-// introduce notes what HELLO says.
+// introduce notes what HELLO or INIT says.
 func (c *conn) introduce(agent string, meta map[string]any) {
 	extra := maps.Clone(meta)
 	delete(extra, "credentials")
@@ -95,7 +98,7 @@ func (c *conn) open(ctx context.Context) error {
 	return c.welcome()
 }
 
-// welcome sends the SUCCESS of HELLO and LOGON.
+// welcome sends the SUCCESS of INIT, HELLO and LOGON.
 func (c *conn) welcome() error {
 	name := c.server.ServerName
 	if name == "" {

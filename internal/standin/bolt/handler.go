@@ -54,11 +54,11 @@ func failure(err error) (code, message string) {
 // Hello says who opens a session.
 type Hello struct {
 	Version    Version        // the negotiated protocol version
-	UserAgent  string         // never empty
+	UserAgent  string         // never empty from Bolt 4 on
 	Scheme     string         // "basic", "none", or whatever the client sent
 	Principal  string         // the user name; empty without authentication
 	RemoteAddr string         // host:port of the client
-	Extra      map[string]any // the whole map of HELLO, without credentials
+	Extra      map[string]any // the whole map of HELLO or INIT, without credentials
 }
 
 // Handler opens a Session for each authenticated connection. It must be safe

@@ -43,7 +43,7 @@ func (r release) atLeast(other release) bool {
 // speaks reports whether a Memgraph of this release speaks v.
 func (r release) speaks(v Version) bool {
 	switch v {
-	case Version{4, 0}, Version{4, 1}, Version{4, 3}, Version{5, 2}:
+	case Version{1, 0}, Version{4, 0}, Version{4, 1}, Version{4, 3}, Version{5, 2}:
 		return true
 	case Version{4, 4}:
 		return r.atLeast(release{3, 12})

@@ -25,7 +25,11 @@ func TestHandshakePicksAVersion(t *testing.T) {
 		{"range down to 4.0", "3.9.0", []p{{0, 255, 0, 4}}, Version{4, 0}},
 		{"range that jumps over", "3.9.0", []p{{0, 1, 4, 5}}, Version{}},
 		{"too new", "3.9.0", []p{{0, 0, 9, 9}}, Version{}},
-		{"bolt 1", "3.9.0", []p{{0, 0, 0, 1}}, Version{}},
+		{"bolt 1", "3.6.2", []p{{0, 0, 0, 1}}, Version{1, 0}},
+		{"bolt 1 last", "3.12.0", []p{{0, 0, 9, 9}, {0, 0, 2, 4}, {0, 0, 0, 3}, {0, 0, 0, 1}}, Version{1, 0}},
+		{"bolt 1.1", "3.12.0", []p{{0, 0, 1, 1}}, Version{}},
+		{"range down to 1.0", "3.12.0", []p{{0, 1, 1, 1}}, Version{1, 0}},
+		{"bolt 2 and 3", "3.12.0", []p{{0, 0, 0, 3}, {0, 0, 0, 2}}, Version{}},
 		{"manifest only", "3.12.0", []p{{0, 0, 1, 0xFF}}, Version{}},
 		{"nothing", "3.12.0", nil, Version{}},
 	}

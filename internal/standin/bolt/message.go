@@ -4,10 +4,12 @@ import (
 	"fmt"
 )
 
-// Tags of the messages of Bolt 4 and 5.
+// Tags of the messages of Bolt 1, 4 and 5. HELLO, PULL and DISCARD are called
+// INIT, PULL_ALL and DISCARD_ALL in Bolt 1.
 const (
 	msgHello    = 0x01
 	msgGoodbye  = 0x02
+	msgAck      = 0x0E // ACK_FAILURE, Bolt 1 only
 	msgReset    = 0x0F
 	msgRun      = 0x10
 	msgBegin    = 0x11

@@ -24,8 +24,8 @@ type client struct {
 
 	mu       sync.Mutex
 	state    State
-	ldt      uint64 // of the replica, as last heard
-	adrift   bool   // the replica has to be told its MAIN's identity (Memgraph's BEHIND)
+	heard    standing
+	adrift   bool // the replica has to be told its MAIN's identity (Memgraph's BEHIND)
 	misses   int
 	stopping bool
 	checking bool   // a check is queued
@@ -251,7 +251,7 @@ func (c *client) conclude(answer reply) {
 		c.adrift = true
 		return
 	}
-	c.ldt = answer.ldt
+	c.heard = standing{ldt: answer.ldt}
 	switch c.engine.Lineage().Judge(answer.epoch, answer.ldt, !c.odd.FalseDivergence) {
 	case storage.Diverged:
 		c.state = Diverged
@@ -265,8 +265,8 @@ func (c *client) conclude(answer reply) {
 	}
 }
 
-func (c *client) status() (State, uint64) {
+func (c *client) status() (State, standing) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.state, c.ldt
+	return c.state, c.heard
 }

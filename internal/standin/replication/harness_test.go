@@ -37,6 +37,7 @@ type member struct {
 	out    *faults.Link
 	port   int
 	engine *storage.Engine
+	crash  func(storage.Point) // called during every commit here; may be nil
 	stop   context.CancelFunc
 }
 
@@ -66,7 +67,14 @@ func freePort(t *testing.T) int {
 // up starts the node's process.
 func (m *member) up() {
 	m.t.Helper()
-	engine, err := storage.Open(storage.Config{Dir: m.dir, WAL: m.wal, Recover: true, Log: m.cfg.Log})
+	engine, err := storage.Open(storage.Config{
+		Dir: m.dir, WAL: m.wal, Recover: true, Log: m.cfg.Log,
+		CrashPoint: func(at storage.Point) {
+			if m.crash != nil {
+				m.crash(at)
+			}
+		},
+	})
 	if err != nil {
 		m.t.Fatal(err)
 	}

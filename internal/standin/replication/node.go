@@ -236,14 +236,20 @@ func (n *Node) Replicas(ctx context.Context) ([]ReplicaInfo, error) {
 	if n.role != Main {
 		return nil, ErrReplica
 	}
-	list := make([]ReplicaInfo, 0, len(n.entries))
-	for _, e := range n.entries {
-		info := ReplicaInfo{Registration: e.Registration, Attached: e.client != nil}
+	list := make([]ReplicaInfo, len(n.entries))
+	heard := make([]standing, len(n.entries))
+	for i, e := range n.entries {
+		list[i] = ReplicaInfo{Registration: e.Registration, Attached: e.client != nil}
 		if e.client != nil {
-			info.State, info.TS = e.client.status()
-			info.Behind = int64(info.TS) - int64(n.cfg.Engine.LDT())
+			list[i].State, heard[i] = e.client.status()
 		}
-		list = append(list, info)
+	}
+	ldt := n.cfg.Engine.LDT() // after the replicas': it may be newer than they are, never older
+	for i := range list {
+		if list[i].Attached {
+			list[i].TS = heard[i].seenFrom(ldt)
+			list[i].Behind = int64(list[i].TS) - int64(ldt)
+		}
 	}
 	return list, nil
 }

@@ -27,7 +27,7 @@ func (c *client) recover(ctx context.Context, ldt uint64) {
 		if c.state != Recovery {
 			return
 		}
-		c.ldt = max(c.ldt, ldt)
+		c.heard = standing{ldt: max(c.heard.ldt, ldt)}
 		c.state = MaybeBehind
 		if err == nil && ldt >= c.engine.LDT() {
 			c.state = Ready

@@ -177,7 +177,7 @@ func (p *shipment) confirm(l *leg) {
 	case p.strict && l.Mode == StrictSync:
 		l.prepared = true
 	default:
-		l.done(answer.ldt)
+		l.done(p.rec.TS, answer.ldt)
 	}
 }
 
@@ -194,7 +194,7 @@ func (p *shipment) confirmLater(l *leg) {
 // decide performs the second phase, the outcome of which Memgraph ignores.
 func (p *shipment) decide(l *leg, commit, lost bool) {
 	if lost {
-		l.done(p.rec.TS)
+		l.done(0, p.rec.TS)
 		return
 	}
 	q := l.request(kindFinalize)
@@ -204,7 +204,7 @@ func (p *shipment) decide(l *leg, commit, lost bool) {
 		l.fail(reason(err))
 		return
 	}
-	l.done(answer.ldt)
+	l.done(0, answer.ldt)
 }
 
 // join makes a replica take part in a commit: if it returns 0, the RPC lock is held, the
@@ -250,10 +250,11 @@ func (c *client) join(ctx context.Context) Reason {
 	return NotInSync
 }
 
-// done ends the replica's part well, unless it has missed a later commit meanwhile.
-func (l *leg) done(ldt uint64) {
+// done ends the replica's part well, unless it has missed a later commit meanwhile. The replica
+// stands at ldt; commit is what it confirmed, or 0 if the MAIN is certainly through with it.
+func (l *leg) done(commit, ldt uint64) {
 	l.mu.Lock()
-	l.ldt = ldt
+	l.heard = l.heard.confirmed(commit, ldt)
 	if l.state == Replicating {
 		l.state = Ready
 	}

@@ -1,11 +1,13 @@
 // Package faults makes TCP connections go wrong on purpose: refused, cut, slow, or cut after so
 // many bytes, in one or both directions, for all peers or for one.
 //
-// A cut is a packet filter on the process's own sockets (a socket filter of the kernel, which
-// needs no rights and works on Linux only): connections stay open but silent, the other side's
-// data are not acknowledged, its connection attempts hang, and all goes on by retransmission once
-// the cut is healed, exactly as with a firewall that drops. Only data this process sends cannot be
-// dropped that way; during a cut they wait here, which looks the same from outside.
+// A cut is a packet filter on the process's own sockets (a socket filter of the kernel, on Linux
+// only): connections stay open but silent, the other side's data are not acknowledged, its
+// connection attempts hang, and all goes on by retransmission once the cut is healed, exactly as
+// with a firewall that drops. Only data this process sends cannot be dropped that way; during a cut
+// they wait here, which looks the same from outside. Most kernels let anybody filter their own
+// sockets; some (a 6.18 among them) want the capability CAP_NET_ADMIN for TCP sockets, and without
+// it Set answers ErrNotPermitted.
 //
 // A Link without faults costs a map lookup per connection and nothing per byte but a lock.
 package faults
@@ -48,6 +50,10 @@ type Fault struct {
 
 // ErrUnsupported is the error of Set where sockets cannot be filtered.
 var ErrUnsupported = errors.New("cutting links needs Linux")
+
+// ErrNotPermitted is the error of Set where the kernel lets only the privileged filter a TCP socket,
+// and this process is not.
+var ErrNotPermitted = errors.New("cutting links needs the capability CAP_NET_ADMIN on this kernel (run as root)")
 
 func (f Fault) delay() time.Duration { return time.Duration(f.DelayMS) * time.Millisecond }
 

@@ -11,4 +11,6 @@ func setFilter(_ syscall.Conn, drop bool) error {
 	return nil
 }
 
+func canFilter() error { return ErrUnsupported }
+
 func setUserTimeout(syscall.Conn, int) error { return nil }

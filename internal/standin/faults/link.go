@@ -37,10 +37,16 @@ func NewLink() *Link {
 }
 
 // Set puts a fault on the connections with a peer, or on all for "". Of outgoing connections the
-// peer is the address as dialled, of incoming ones the host. A zero Fault heals.
+// peer is the address as dialled, of incoming ones the host. A zero Fault heals. A cut that this
+// process cannot make changes nothing and fails with ErrNotPermitted or ErrUnsupported, wrapped.
 func (l *Link) Set(peer string, f Fault) error {
 	if err := f.Validate(); err != nil {
 		return err
+	}
+	if f.Mode == Cut && f.Direction != Out {
+		if err := canFilter(); err != nil {
+			return err
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -100,7 +100,26 @@ func mute(w *world, x *term) time.Time {
 	x.Kick()
 	pass(2 * pace)
 	w.change(0, func(s *server) { s.mute = true })
-	return time.Now().Add(-pace)
+	return time.Now().Add(-2 * pace)
+}
+
+// A MAIN that freezes in the middle of a look has told its role before it did:
+// its silence counts from there, not from the end of the look.
+func TestSilenceCountsFromTheRoleNotFromTheEndOfTheLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, x := serving(t, 3)
+		w.change(0, func(s *server) { s.late = 900 * time.Millisecond })
+		x.Kick()
+		heard := time.Now()
+		pass(2 * pace)
+		w.change(0, func(s *server) { s.mute = true })
+		pass(10 * time.Second)
+		w.standing(t, 2, 1)
+		grace := cluster.DefaultPolicy().FailAfter
+		if took := w.when(t, heard, "a: epoch 2 promoting main 1"); took < grace || took > grace+5*pace {
+			t.Fatalf("failover %s after MAIN told its role for the last time; want %s", took, grace)
+		}
+	})
 }
 
 func TestSilentMainIsGivenItsGrace(t *testing.T) {

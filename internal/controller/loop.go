@@ -18,6 +18,9 @@ const (
 	// probeTimeout is when a look counts as unanswered. SHOW queries answer in
 	// under 500 ms even while MAIN waits for a cut-off replica (recorded on 3.6.2).
 	probeTimeout = time.Second
+	// askTimeout is how long the other controllers have for their look: a MAIN that
+	// does not tell its role in this time does not answer them either.
+	askTimeout = 600 * time.Millisecond
 	// askEvery is how often the other controllers are asked about a silent MAIN.
 	askEvery = 300 * time.Millisecond
 	// askAhead is how long before MAIN's grace ends they are first asked.

@@ -79,9 +79,7 @@ func (l *Loop) take(v look) {
 	now := time.Now()
 	s := v.sighting
 	s.Since = now
-	if s.Contact == cluster.Answered {
-		s.Answered = now
-	} else {
+	if s.Contact != cluster.Answered {
 		s.Answered = l.nodes[v.node].Answered
 		s.Opinions = l.nodes[v.node].Opinions
 	}
@@ -156,7 +154,7 @@ func (l *Loop) ask(ctx context.Context) {
 	}
 	l.asking, l.asked = true, time.Now()
 	l.wg.Go(func() {
-		asked, cancel := context.WithTimeout(ctx, probeTimeout)
+		asked, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 		v := opinions{node: m, list: l.Peers.Ask(asked, m)}
 		select {

@@ -10,8 +10,8 @@ import (
 type Nodes interface {
 	// Look asks node n for its role, replicas, storage and version, bounded by
 	// ctx. It always returns a Sighting; its Contact says how the look ended.
-	// What only the platform knows (Process, Gone, Leaving, Opinions) and the
-	// times are the caller's to fill in.
+	// Answered is when it told its role. What only the platform knows (Process,
+	// Gone, Leaving, Opinions) and Since are the caller's to fill in.
 	Look(ctx context.Context, n cluster.Ordinal) cluster.Sighting
 	// Do takes one step (all but cluster.Restart), with a deadline of its own
 	// that fits the statement. Its error is a *cluster.StepError.

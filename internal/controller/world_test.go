@@ -169,7 +169,7 @@ func (w *world) sight(n cluster.Ordinal) cluster.Sighting {
 		return cluster.Sighting{Contact: cluster.Refused}
 	}
 	v := cluster.Sighting{
-		Contact: cluster.Answered, Role: s.role, Version: cluster.Version{Major: 3, Minor: 12}, WAL: cluster.Yes,
+		Contact: cluster.Answered, Answered: time.Now(), Role: s.role, Version: cluster.Version{Major: 3, Minor: 12}, WAL: cluster.Yes,
 		Data: cluster.Data{Known: true, UUID: s.uuid, Vertices: s.vertices, Mode: "IN_MEMORY_TRANSACTIONAL"},
 	}
 	if s.role == cluster.RoleMain {

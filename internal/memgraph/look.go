@@ -24,7 +24,7 @@ const (
 
 // Look asks node o what it is: SHOW REPLICATION ROLE, SHOW REPLICAS if it is
 // MAIN, storage info, and once per connection its version and WAL flag. It
-// fills in all of a Sighting but the times and what only the platform knows.
+// fills in all of a Sighting but Since and what only the platform knows.
 //
 // Refused, Silent and Foreign are what the role query came to; once a role was
 // answered the node has Answered, and what it did not say is Unknown. NotProbed
@@ -41,7 +41,7 @@ func (n *Nodes) Look(ctx context.Context, o cluster.Ordinal) cluster.Sighting {
 		return at.unanswered(ctx, err)
 	}
 	defer at.give(ctx, l)
-	s := cluster.Sighting{Contact: cluster.Answered, Role: role}
+	s := cluster.Sighting{Contact: cluster.Answered, Role: role, Answered: time.Now()} // what follows may hang
 	if role == cluster.RoleMain {
 		n.list(ctx, l, &s)
 	}

@@ -93,7 +93,7 @@ func terminal(f *os.File) bool {
 // show runs a sandbox for people, until they quit or ctx ends.
 func show(ctx context.Context, o sandbox.Options, plain bool) error {
 	return with(ctx, o, func(ctx context.Context, s *sandbox.Sandbox) error {
-		opts := view.Options{Commands: sandbox.Suggestions(sandbox.Size), Help: sandbox.Help()}
+		opts := view.Options{Commands: sandbox.Suggestions(sandbox.Size), Help: sandbox.Help(s.Dir())}
 		if !plain {
 			return view.Run(ctx, s, opts)
 		}

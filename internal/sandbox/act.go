@@ -4,18 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
+	"memgraph-controller/internal/app"
 	"memgraph-controller/internal/cluster"
-	"memgraph-controller/internal/sandbox/bench"
-	"memgraph-controller/internal/sandbox/nodes"
 	"memgraph-controller/internal/sandbox/view"
 )
 
-var (
-	_ view.Source   = (*Sandbox)(nil)
-	_ bench.Cluster = (*Sandbox)(nil)
-)
+var _ view.Source = (*Sandbox)(nil)
 
 // leisure is more than a leader ever lets pass between two snapshots unless it
 // is waiting for a node to answer a step.
@@ -29,7 +28,8 @@ func (s *Sandbox) scene() scene {
 	}
 	for _, sl := range s.slots {
 		info := controllerInfo{name: sl.name, write: sl.write, read: sl.read}
-		if r := sl.alive(); r != nil {
+		var r *app.Replica
+		if r, info.started = sl.alive(); r != nil {
 			st := r.Status()
 			info.alive, info.leads = true, st.Leading
 			info.held = st.Gateway.Held
@@ -42,17 +42,52 @@ func (s *Sandbox) scene() scene {
 		sc.controllers = append(sc.controllers, info)
 	}
 	if seen := s.seen.Load(); seen != nil {
-		sc.sightings, sc.why, sc.conditions = seen.Nodes, seen.Decision.Why, seen.Decision.Conditions
+		sc.why, sc.conditions = seen.Decision.Why, seen.Decision.Conditions
 		if seen.Err != nil {
 			sc.why = seen.Err.Error()
 		}
+		sc.sightings, sc.unseen = s.memory.merge(seen.Nodes)
 	}
 	sc.product = s.product(sc.sightings)
 	for i := range s.topology {
 		sc.infos = append(sc.infos, s.supervisor.Info(cluster.Ordinal(i)))
 	}
 	sc.cut = s.network.cutOff()
+	if sc.record != nil && sc.record.Stage == cluster.Serving && sc.led() && sc.reigns() {
+		s.served.Store(true)
+	}
+	sc.young = !s.served.Load() && time.Since(s.opened) < youth
 	return sc
+}
+
+// youth is how long a sandbox may take to serve for the first time before that
+// is more than its start.
+const youth = 10 * time.Second
+
+// memory is what leaders have seen of the nodes. A new one has seen nobody; what
+// its predecessor saw of a process is shown until it has looked.
+type memory struct {
+	mu    sync.Mutex
+	nodes []cluster.Sighting
+}
+
+// merge returns what the leader sees, where it has not looked yet what was seen
+// last, and whether there is such a node.
+func (m *memory) merge(seen []cluster.Sighting) (known []cluster.Sighting, unseen bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known = slices.Clone(seen)
+	for i, now := range known {
+		if now.Contact != cluster.NotProbed {
+			continue
+		}
+		unseen = true
+		if i < len(m.nodes) && (now.Process == m.nodes[i].Process || !now.Process.Known()) {
+			known[i] = m.nodes[i]
+		}
+	}
+	m.nodes = known
+	return slices.Clone(known), unseen
 }
 
 // Snapshot implements view.Source.
@@ -67,6 +102,8 @@ func (s *Sandbox) Do(ctx context.Context, line string) (string, error) {
 	switch {
 	case c.verb == quit:
 		return "", view.ErrQuit
+	case c.verb == forget:
+		return s.forget()
 	case c.target.leader:
 		i, err := s.CrashLeader()
 		if err != nil {
@@ -78,16 +115,26 @@ func (s *Sandbox) Do(ctx context.Context, line string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var said string
+	var said []string
 	for _, n := range targets {
-		if said, err = s.one(ctx, c.verb, n); err != nil {
+		var one string
+		switch c.verb {
+		case adopt:
+			one, err = s.ask(ctx, cluster.Request{Ask: cluster.AskAdopt, Node: n})
+		case promote:
+			one, err = s.ask(ctx, cluster.Request{Ask: cluster.AskPromote, Node: n, AcceptDataLoss: c.accept})
+		default:
+			one, err = s.one(ctx, c.verb, n)
+		}
+		if err != nil {
 			return "", err
 		}
+		said = append(said, one)
 	}
 	if len(targets) == 0 {
-		said = "nothing to " + string(c.verb)
+		return "nothing to " + string(c.verb), nil
 	}
-	return said, nil
+	return strings.Join(said, ", "), nil
 }
 
 // targets finds out whom a command is meant for.
@@ -103,7 +150,8 @@ func (s *Sandbox) targets(c command) ([]cluster.Ordinal, error) {
 		var all []cluster.Ordinal
 		for i, off := range s.network.cutOff() {
 			n := cluster.Ordinal(i)
-			if c.verb == heal && off || c.verb == resume && s.supervisor.Info(n).Paused {
+			info := s.supervisor.Info(n)
+			if c.verb == heal && off || c.verb == resume && info.Paused || c.verb == kill && info.PID != 0 {
 				all = append(all, n)
 			}
 		}
@@ -130,60 +178,4 @@ func (s *Sandbox) one(ctx context.Context, v verb, n cluster.Ordinal) (string, e
 	default:
 		return "healed " + name, s.network.heal(ctx, n)
 	}
-}
-
-// What follows implements bench.Cluster.
-
-// Doors returns the read/write gateways of the controllers that live.
-func (s *Sandbox) Doors() []bench.Door {
-	var doors []bench.Door
-	for i, sl := range s.slots {
-		if r := sl.alive(); r != nil {
-			doors = append(doors, bench.Door{Replica: i, Addr: sl.write, Leads: r.Status().Leading})
-		}
-	}
-	return doors
-}
-
-// Nodes returns each node's own Bolt address.
-func (s *Sandbox) Nodes() []string {
-	var addrs []string
-	for _, n := range s.topology {
-		addrs = append(addrs, n.Bolt)
-	}
-	return addrs
-}
-
-// Main returns who reigns, false while nobody serves.
-func (s *Sandbox) Main() (cluster.Ordinal, bool) {
-	r := s.record.Load()
-	if r == nil || r.Stage != cluster.Serving {
-		return cluster.NoNode, false
-	}
-	return r.Main, true
-}
-
-// Epoch returns the present reign's number.
-func (s *Sandbox) Epoch() cluster.Epoch {
-	if r := s.record.Load(); r != nil {
-		return r.Epoch
-	}
-	return 0
-}
-
-// Lacks says what is missing until the cluster is fully redundant.
-func (s *Sandbox) Lacks() string { return s.scene().lacks() }
-
-// Kill ends a node's process.
-func (s *Sandbox) Kill(n cluster.Ordinal) error { return s.supervisor.Kill(n) }
-
-// Pause stops a node's process.
-func (s *Sandbox) Pause(n cluster.Ordinal) error { return s.supervisor.Pause(n) }
-
-// Resume lets it go on; there is nothing to do if it has been replaced.
-func (s *Sandbox) Resume(n cluster.Ordinal) error {
-	if err := s.supervisor.Resume(n); err != nil && !errors.Is(err, nodes.ErrNotRunning) {
-		return err
-	}
-	return nil
 }

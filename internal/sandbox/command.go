@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,7 +13,8 @@ import (
 // verb is what a command does.
 type verb string
 
-// The commands. Each may be cut to its first letter.
+// The commands that break something or make it good. Each may be cut to its
+// first letter, and so may quit.
 const (
 	kill   verb = "kill"
 	pause  verb = "pause"
@@ -22,7 +25,17 @@ const (
 	quit   verb = "quit"
 )
 
-var verbs = []verb{kill, pause, resume, cut, heal, wipe, quit}
+// The commands that decide something. They are meant, so they are spelled out.
+const (
+	adopt   verb = "adopt"
+	promote verb = "promote"
+	forget  verb = "forget"
+)
+
+var (
+	breakers = []verb{kill, pause, resume, cut, heal, wipe}
+	deciders = []verb{adopt, promote, forget}
+)
 
 // target is whom a command is meant for.
 type target struct {
@@ -36,41 +49,7 @@ type target struct {
 type command struct {
 	verb   verb
 	target target
-}
-
-// Help explains the commands, one a line.
-func Help() []string {
-	return []string{
-		"kill 0       end node 0 with SIGKILL; it is started again like by a kubelet",
-		"pause 1      stop node 1 with SIGSTOP: it keeps its connections, and is mute",
-		"resume 1     let it go on",
-		"cut 2        cut node 2 off the network, as a firewall that drops would",
-		"heal 2       let it back",
-		"wipe 2       start node 2 with an empty disk; its data are kept aside",
-		"kill leader  the controller that leads dies without giving up its lease",
-		"quit         end all of it",
-		"",
-		"A node is a number, or main; resume and heal also take all. Words may be cut",
-		"to their first letter: k0 kills node 0, kl the leader.",
-		"",
-		"✓ promotable: this node holds every acknowledged write   ↻ restarts   ★ leader",
-		"LAG is in transactions behind MAIN. HELD clients wait for a MAIN.",
-		"",
-		"Connect with any Neo4j driver or mgconsole to the address on top, and break",
-		"what you like meanwhile.",
-	}
-}
-
-// Suggestions are complete commands for a cluster of n nodes.
-func Suggestions(n int) []string {
-	var list []string
-	for _, v := range []verb{kill, pause, resume, cut, heal, wipe} {
-		for i := range n {
-			list = append(list, fmt.Sprintf("%s %d", v, i))
-		}
-		list = append(list, string(v)+" main")
-	}
-	return append(list, "kill leader", "resume all", "heal all", "help", "quit")
+	accept bool // promote: with accept-data-loss
 }
 
 // parse reads a command for a cluster of n nodes. Its error says what would do.
@@ -80,53 +59,83 @@ func parse(line string, n int) (command, error) {
 		words = []string{words[0][:1], words[0][1:]}
 	}
 	if len(words) == 0 {
-		return command{}, fmt.Errorf("nothing was asked for; try help")
+		return command{}, errors.New("nothing was asked for; try help")
 	}
-	v, ok := parseVerb(words[0])
-	if !ok {
+	c := command{target: target{node: cluster.NoNode}}
+	var ok bool
+	if c.verb, ok = parseVerb(words[0]); !ok {
 		return command{}, fmt.Errorf("%q is no command; try help", words[0])
 	}
+	words = c.flags(words[1:])
 	switch {
-	case v == quit && len(words) == 1:
-		return command{verb: quit, target: target{node: cluster.NoNode}}, nil
-	case len(words) == 1:
-		return command{}, fmt.Errorf("%s whom? a node from 0 to %d, or main", v, n-1)
-	case len(words) > 2:
-		return command{}, fmt.Errorf("%s takes one thing at a time", v)
+	case c.verb == quit || c.verb == forget:
+		if len(words) > 0 {
+			return command{}, fmt.Errorf("%s stands alone", c.verb)
+		}
+		return c, nil
+	case len(words) == 0 && c.verb == adopt:
+		return command{}, fmt.Errorf("adopt whom? a node from 0 to %d", n-1)
+	case len(words) == 0:
+		return command{}, fmt.Errorf("%s whom? a node from 0 to %d, or main", c.verb, n-1)
+	case len(words) > 1:
+		return command{}, fmt.Errorf("%s takes one thing at a time", c.verb)
 	}
-	t, err := parseTarget(v, words[1], n)
-	if err != nil {
+	var err error
+	if c.target, err = parseTarget(c.verb, words[0], n); err != nil {
 		return command{}, err
 	}
-	return command{v, t}, nil
+	return c, nil
+}
+
+// flags takes note of the flags among words and returns the other words. What
+// the controllers advise is understood as they write it: "adopt --main 1",
+// "promote 1 --accept-data-loss".
+func (c *command) flags(words []string) []string {
+	var rest []string
+	for i, w := range words {
+		node, assigned := strings.CutPrefix(w, "--main=")
+		switch {
+		case c.verb == adopt && assigned:
+			rest = append(rest, node)
+		case c.verb == adopt && w == "--main" && i == 0:
+		case c.verb == promote && strings.TrimPrefix(w, "--") == "accept-data-loss":
+			c.accept = true
+		default:
+			rest = append(rest, w)
+		}
+	}
+	return rest
 }
 
 func parseVerb(word string) (verb, bool) {
 	if word == "exit" {
 		return quit, true
 	}
-	for _, v := range verbs {
+	for _, v := range append(slices.Clone(breakers), quit) {
 		if word == string(v) || word == string(v[0]) {
 			return v, true
 		}
 	}
-	return "", false
+	return verb(word), slices.Contains(deciders, verb(word))
 }
 
 func parseTarget(v verb, word string, n int) (target, error) {
 	t := target{node: cluster.NoNode}
 	switch word {
 	case "main", "m":
+		if v == adopt {
+			return t, fmt.Errorf("adopt whom? a node from 0 to %d", n-1)
+		}
 		t.main = true
 		return t, nil
 	case "leader", "l":
 		if v != kill {
-			return t, fmt.Errorf("a controller can only be killed: kill leader")
+			return t, errors.New("a controller can only be killed: kill leader")
 		}
 		t.leader = true
 		return t, nil
 	case "all", "a":
-		if v != resume && v != heal {
+		if v != kill && v != resume && v != heal {
 			return t, fmt.Errorf("%s takes one node at a time", v)
 		}
 		t.all = true

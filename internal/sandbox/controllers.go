@@ -66,11 +66,12 @@ func (sl *slot) close() error {
 	return errors.Join(errs...)
 }
 
-// alive returns the replica, nil if there is none.
-func (sl *slot) alive() *app.Replica {
+// alive returns the replica, nil if there is none, and whether there was ever
+// one.
+func (sl *slot) alive() (replica *app.Replica, ever bool) {
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
-	return sl.replica
+	return sl.replica, sl.incarnation > 0
 }
 
 // employ builds a replica for the slot and runs it. Each has an identity of its
@@ -93,7 +94,7 @@ func (s *Sandbox) employ(ctx context.Context, sl *slot) error {
 		Records: s.objects, Lock: s.objects.Lock(identity), Lease: s.opts.Lease,
 		Platform: s.supervisor, Peers: peers{s, sl.index},
 		ReadWrite: sl.doors[0], ReadOnly: sl.doors[1],
-		Log: s.log.With("controller", sl.name),
+		Log: s.answers.heard(s.log).With("controller", sl.name),
 	})
 	if err != nil {
 		return fmt.Errorf("build %s: %w", sl.name, err)
@@ -118,7 +119,7 @@ func (s *Sandbox) employ(ctx context.Context, sl *slot) error {
 // ReplaceAfter is negative another one takes its place after that time.
 func (s *Sandbox) CrashLeader() (int, error) {
 	for i, sl := range s.slots {
-		replica := sl.alive()
+		replica, _ := sl.alive()
 		if replica == nil || !replica.Status().Leading {
 			continue
 		}
@@ -187,7 +188,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 // kick tells every controller that something about the nodes has changed.
 func (s *Sandbox) kick() {
 	for _, sl := range s.slots {
-		if r := sl.alive(); r != nil {
+		if r, _ := sl.alive(); r != nil {
 			r.Kick()
 		}
 	}
@@ -204,7 +205,7 @@ func (p peers) Ask(ctx context.Context, n cluster.Ordinal) []cluster.Opinion {
 	var asking sync.WaitGroup
 	answers := make([]*cluster.Opinion, len(p.s.slots))
 	for i, sl := range p.s.slots {
-		if r := sl.alive(); r != nil && i != p.self {
+		if r, _ := sl.alive(); r != nil && i != p.self {
 			asking.Go(func() {
 				o := r.Opinion(ctx, n)
 				answers[i] = &o

@@ -82,8 +82,15 @@ func (d *directory) loadRecord() (*cluster.Record, error) {
 	return &r, nil
 }
 
-// saveRecord keeps a record for the next sandbox, whole or not at all.
-func (d *directory) saveRecord(r cluster.Record) error {
+// saveRecord keeps a record for the next sandbox, whole or not at all; nil keeps
+// that there is none.
+func (d *directory) saveRecord(r *cluster.Record) error {
+	if r == nil {
+		if err := os.Remove(d.file("record.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("keep that there is no record: %w", err)
+		}
+		return nil
+	}
 	raw, err := json.MarshalIndent(r.Encode(), "", "  ")
 	if err != nil {
 		return fmt.Errorf("keep the record: %w", err)

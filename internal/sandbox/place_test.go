@@ -48,7 +48,7 @@ func TestDirectoryIsForOneSandboxAndKeepsTheRecord(t *testing.T) {
 		t.Errorf("record of a new directory = %v, %v; want none", r, err)
 	}
 	want := cluster.Record{Main: 2, Epoch: 7, Stage: cluster.Serving, Target: cluster.NoNode, Seat: 1, LastUpdated: time.Unix(1e9, 0)}
-	if err := d.saveRecord(want); err != nil {
+	if err := d.saveRecord(&want); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.close(); err != nil {
@@ -60,6 +60,14 @@ func TestDirectoryIsForOneSandboxAndKeepsTheRecord(t *testing.T) {
 	defer d.close()
 	if r, err := d.loadRecord(); err != nil || r.Main != 2 || r.Epoch != 7 || r.Seat != 1 {
 		t.Errorf("record kept = %+v, %v; want the one that was saved", r, err)
+	}
+	for range 2 { // the second time there is none
+		if err := d.saveRecord(nil); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := d.loadRecord(); r != nil || err != nil {
+			t.Errorf("record kept after it was deleted = %+v, %v; want none", r, err)
+		}
 	}
 }
 

@@ -18,13 +18,35 @@ const (
 // ports gives out loopback ports.
 type ports struct {
 	given map[int]bool
-	moved []string // what was taken and what is used instead, for people
+	moved []string // which doors had to move, for people
 }
 
 func newPorts() *ports { return &ports{given: map[int]bool{}} }
 
-// listen opens the preferred port, or another one if it is taken.
+// listen opens the preferred port, or another one if it is taken, which people
+// are told.
 func (p *ports) listen(ctx context.Context, what string, preferred int) (net.Listener, error) {
+	l, port, err := p.find(ctx, what, preferred)
+	if err == nil && port != preferred {
+		p.moved = append(p.moved, fmt.Sprintf("port %d is taken; %s is at %s", preferred, what, address(port)))
+	}
+	return l, err
+}
+
+// reserve finds a port that a child can open, the preferred one if it is free.
+func (p *ports) reserve(ctx context.Context, what string, preferred int) (int, error) {
+	l, port, err := p.find(ctx, what, preferred)
+	if err != nil {
+		return 0, err
+	}
+	if err := l.Close(); err != nil {
+		return 0, fmt.Errorf("give up port %d for %s: %w", port, what, err)
+	}
+	return port, nil
+}
+
+// find opens the first port that is free.
+func (p *ports) find(ctx context.Context, what string, preferred int) (net.Listener, int, error) {
 	var failed error
 	for _, port := range candidates(preferred) {
 		if p.given[port] {
@@ -37,25 +59,9 @@ func (p *ports) listen(ctx context.Context, what string, preferred int) (net.Lis
 			continue
 		}
 		p.given[port] = true
-		if port != preferred {
-			p.moved = append(p.moved, fmt.Sprintf("port %d is taken; %s is at %s", preferred, what, address(port)))
-		}
-		return l, nil
+		return l, port, nil
 	}
-	return nil, fmt.Errorf("find a port for %s, from %d on: %w", what, preferred, failed)
-}
-
-// reserve finds a port that a child can open, the preferred one if it is free.
-func (p *ports) reserve(ctx context.Context, what string, preferred int) (int, error) {
-	l, err := p.listen(ctx, what, preferred)
-	if err != nil {
-		return 0, err
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		return 0, fmt.Errorf("give up port %d for %s: %w", port, what, err)
-	}
-	return port, nil
+	return nil, 0, fmt.Errorf("find a port for %s, from %d on: %w", what, preferred, failed)
 }
 
 // exactly takes a port that cannot be another one.

@@ -38,6 +38,9 @@ type Options struct {
 	Log       *slog.Logger    // nil: the file sandbox.log in the directory
 }
 
+// logName is the file in the directory that controllers and supervisor log to.
+const logName = "sandbox.log"
+
 // Size is how many nodes and how many controllers a sandbox has.
 const Size = 3
 
@@ -58,8 +61,12 @@ type Sandbox struct {
 	network    *network
 	slots      [Size]*slot
 
-	record atomic.Pointer[cluster.Record]      // as it is; nil: there is none
-	seen   atomic.Pointer[controller.Snapshot] // what the last leader knew
+	record  atomic.Pointer[cluster.Record]      // as it is; nil: there is none
+	seen    atomic.Pointer[controller.Snapshot] // what the last leader knew
+	memory  memory
+	opened  time.Time
+	served  atomic.Bool // a MAIN has served since then
+	answers answers
 
 	jobs  chan func(context.Context) // done by Run's goroutine, with its context
 	ended chan struct{}              // closed when Run takes no more jobs
@@ -86,7 +93,7 @@ func Open(ctx context.Context, o Options) (*Sandbox, error) {
 		return nil, err
 	}
 	s := &Sandbox{
-		opts: o, log: o.Log, dir: dir, boot: boot, objects: inmemory.New(),
+		opts: o, log: o.Log, dir: dir, boot: boot, objects: inmemory.New(), opened: time.Now(),
 		jobs: make(chan func(context.Context)), ended: make(chan struct{}),
 	}
 	if err := s.prepare(ctx, program); err != nil {
@@ -134,9 +141,9 @@ func (o Options) policy() cluster.Policy {
 // prepare makes everything but starts nothing.
 func (s *Sandbox) prepare(ctx context.Context, program string) error {
 	if s.log == nil {
-		f, err := os.OpenFile(s.dir.file("sandbox.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		f, err := nodes.OpenLog(s.dir.file(logName))
 		if err != nil {
-			return fmt.Errorf("open the sandbox's log: %w", err)
+			return fmt.Errorf("keep the sandbox's log: %w", err)
 		}
 		s.logFile, s.log = f, slog.New(slog.NewTextHandler(f, nil))
 	}
@@ -253,8 +260,8 @@ func (s *Sandbox) Close() error {
 	return errors.Join(append(errs, s.dir.close())...)
 }
 
-// Moved says which of the usual ports were taken and what is used instead, one
-// sentence each.
+// Moved says which of the gateways' usual ports were taken and what is used
+// instead, one sentence each.
 func (s *Sandbox) Moved() []string { return s.moved }
 
 // Dir is the directory the sandbox lives in.
@@ -313,10 +320,10 @@ func (s *Sandbox) do(job func(ctx context.Context) error) error {
 // next sandbox.
 func (s *Sandbox) follow(r *cluster.Record, _ string) {
 	s.record.Store(r)
-	if r == nil || s.dir.temporary {
+	if s.dir.temporary {
 		return
 	}
-	if err := s.dir.saveRecord(*r); err != nil {
+	if err := s.dir.saveRecord(r); err != nil {
 		s.log.Error("record not kept for the next sandbox", "err", err)
 	}
 }

@@ -19,8 +19,10 @@ type scene struct {
 	topology    cluster.Topology
 	record      *cluster.Record // nil: none yet
 	sightings   []cluster.Sighting
+	unseen      bool   // the leader has not looked at every node yet
 	why         string // the leader's last decision
 	stalled     bool   // the leader has said nothing for longer than it ever does at leisure
+	young       bool   // the sandbox has just been started and has not served yet
 	conditions  []cluster.Condition
 	infos       []nodes.Info
 	cut         []bool
@@ -31,13 +33,17 @@ type scene struct {
 type controllerInfo struct {
 	name           string
 	write, read    string // host:port of its gateways
+	started        bool   // it has run at least once
 	alive, leads   bool
 	sessions, held int
 }
 
 // snapshot says it for people.
 func (s scene) snapshot() view.Snapshot {
-	v := view.Snapshot{Product: s.product, Write: s.write, Read: s.read, Decision: s.why}
+	v := view.Snapshot{
+		Product: s.product, Write: s.write, Read: s.read,
+		Risks: s.risks(), Decision: s.why, Reign: s.reign(), Examples: s.examples(),
+	}
 	v.Sentence, v.Tone = s.sentence()
 	for i := range s.topology {
 		v.Nodes = append(v.Nodes, s.node(cluster.Ordinal(i)))
@@ -45,6 +51,8 @@ func (s scene) snapshot() view.Snapshot {
 	for _, c := range s.controllers {
 		row := view.Controller{Name: c.name, Leads: c.leads, Write: c.write, Read: c.read, Sessions: c.sessions, Held: c.held}
 		switch {
+		case !c.started:
+			row.State = view.Starts
 		case !c.alive:
 			row.State, row.Tone = "crashed", view.Bad
 		case c.leads:
@@ -84,50 +92,65 @@ func (s scene) reigns() bool {
 // sentence tells the state of the cluster.
 func (s scene) sentence() (string, view.Tone) {
 	r := s.record
-	if r == nil {
-		if !s.led() {
-			return "STARTING: the controllers are agreeing on who leads", view.Warn
-		}
-		return "BOOTSTRAP: looking who should be MAIN", view.Warn
+	switch {
+	case s.young && !s.led():
+		return "STARTING: the controllers are agreeing on who leads", view.Plain
+	case s.young && r == nil:
+		return "STARTING: looking who should be MAIN", view.Plain
+	case s.young:
+		return fmt.Sprintf("STARTING: %s is being made MAIN · epoch %d", s.topology.Name(r.Main), r.Epoch), view.Plain
+	case r == nil && !s.led():
+		return "BOOTSTRAP: nobody is MAIN, and no controller leads at the moment · clients wait", view.Bad
+	case r == nil:
+		return "BOOTSTRAP: nobody is recorded as MAIN", view.Warn
 	}
-	main := s.topology.Name(r.Main)
-	epoch := fmt.Sprintf("epoch %d", r.Epoch)
-	say := func(tone view.Tone, parts ...string) (string, view.Tone) {
-		if r.Paused {
-			parts = append(parts, "the controller is paused by request")
-		}
-		switch {
-		case !s.led():
-			tone = max(tone, view.Warn)
-			parts = append(parts, "no controller leads at the moment")
-		case s.stalled:
-			tone = max(tone, view.Warn)
-			parts = append(parts, "the leader waits for an answer")
-		}
-		return strings.Join(parts, " · "), tone
+	parts, tone := s.recorded(*r)
+	if r.Paused {
+		parts = append(parts, "the controller is paused by request")
 	}
+	switch {
+	case !s.led():
+		tone = max(tone, view.Warn)
+		parts = append(parts, "no controller leads at the moment")
+	case s.stalled:
+		tone = max(tone, view.Warn)
+		parts = append(parts, "the leader waits for an answer")
+	}
+	return strings.Join(parts, " · "), tone
+}
+
+// recorded tells what the record says of the cluster, in parts of a sentence.
+func (s scene) recorded(r cluster.Record) ([]string, view.Tone) {
+	main, epoch := s.topology.Name(r.Main), fmt.Sprintf("epoch %d", r.Epoch)
 	switch r.Stage {
 	case cluster.Promoting:
-		return say(view.Warn, "FAILOVER: "+main+" is being made MAIN", epoch, "clients wait")
+		what := "PROMOTION: "
+		if len(r.Heirs) > 0 {
+			what = "FAILOVER: "
+		}
+		return []string{what + main + " is being made MAIN", epoch, "clients wait"}, view.Warn
 	case cluster.Demoting:
-		return say(view.Warn, "SWITCHOVER: "+main+" steps down for "+s.topology.Name(r.Target), epoch, "clients wait")
+		return []string{"SWITCHOVER: " + main + " steps down for " + s.topology.Name(r.Target), epoch, "clients wait"}, view.Warn
 	}
 	if s.led() && !s.reigns() {
-		return say(view.Bad, "MAIN "+main+" "+s.trouble(r.Main), epoch)
+		return []string{"MAIN " + main + " " + s.trouble(r.Main), epoch}, view.Bad
 	}
-	for _, c := range s.conditions {
-		if c.Name == "WritesBlocked" {
-			return say(view.Bad, "WRITES BLOCKED: MAIN "+main+" waits for a replica", epoch)
-		}
+	if s.warned("WritesBlocked") {
+		return []string{"WRITES BLOCKED: MAIN " + main + " waits for a replica", epoch}, view.Bad
 	}
 	if len(r.Promotable) == 0 {
-		return say(view.Warn, "UNPROTECTED: MAIN is "+main, epoch, "no replica holds every acknowledged write")
+		return []string{"UNPROTECTED: MAIN is " + main, epoch, "no replica holds every acknowledged write"}, view.Warn
 	}
 	var by []string
 	for _, p := range r.Promotable {
 		by = append(by, s.topology.Name(p.Node))
 	}
-	return say(view.Good, "MAIN is "+main, epoch, "protected by "+strings.Join(by, " and "))
+	return []string{"MAIN is " + main, epoch, "protected by " + strings.Join(by, " and ")}, view.Good
+}
+
+// warned reports whether the leader tells of a condition.
+func (s scene) warned(name string) bool {
+	return slices.ContainsFunc(s.conditions, func(c cluster.Condition) bool { return c.Name == name })
 }
 
 // trouble says what is wrong with a node that should be MAIN.
@@ -138,8 +161,8 @@ func (s scene) trouble(n cluster.Ordinal) string {
 		return "hangs"
 	case row.State == "up":
 		return "has restarted"
-	case row.State == "…":
-		return "has not been asked yet"
+	case row.State == view.Starts:
+		return view.Starts
 	default:
 		return "is " + row.State
 	}
@@ -185,27 +208,30 @@ func (s scene) node(n cluster.Ordinal) view.Node {
 	return row
 }
 
-// state says in a word how a node is.
+// state says in a word how a node is. What was seen of an earlier process says
+// nothing of the present one.
 func state(info nodes.Info, seen cluster.Sighting) (string, view.Tone) {
+	starts := view.Warn
+	if info.Restarts() == 0 {
+		starts = view.Plain // it has to start once
+	}
 	switch {
 	case info.Fault != "":
 		return "broken", view.Bad
 	case info.Gone:
 		return "down", view.Bad
-	case info.PID == 0:
-		return "…", view.Plain
+	case info.PID == 0, seen.Process != info.Process:
+		return view.Starts, starts
 	}
 	switch seen.Contact {
 	case cluster.Answered:
 		return "up", view.Plain
-	case cluster.Refused:
-		return "starts", view.Warn
 	case cluster.Silent:
 		return "silent", view.Warn
 	case cluster.Foreign:
 		return "unfit", view.Bad
 	default:
-		return "…", view.Plain
+		return view.Starts, starts
 	}
 }
 
@@ -213,60 +239,4 @@ func state(info nodes.Info, seen cluster.Sighting) (string, view.Tone) {
 func exit(last string) string {
 	last = strings.TrimPrefix(last, "signal: ")
 	return cmp.Or(strings.Replace(last, "exit status", "exit", 1), "ended")
-}
-
-// lacks says what is missing until every part could fail without loss, "" if
-// nothing is.
-func (s scene) lacks() string {
-	switch {
-	case slices.ContainsFunc(s.controllers, func(c controllerInfo) bool { return !c.alive }):
-		return "a controller is down"
-	case !s.led():
-		return "no controller leads"
-	case s.stalled:
-		return "the leader waits for an answer"
-	case s.record == nil:
-		return "there is no record yet"
-	case s.record.Stage != cluster.Serving:
-		return "the record is in stage " + s.record.Stage.String()
-	case len(s.record.Rebuilds) > 0:
-		return "a node is being rebuilt"
-	}
-	for i := range s.topology {
-		if why := s.nodeLacks(cluster.Ordinal(i)); why != "" {
-			return s.topology[i].Name + " " + why
-		}
-	}
-	if !s.reigns() {
-		return "MAIN does not serve"
-	}
-	if len(s.topology) > 1 && len(s.record.Promotable) == 0 {
-		return "no replica is promotable"
-	}
-	return ""
-}
-
-// nodeLacks says what is missing at one node.
-func (s scene) nodeLacks(n cluster.Ordinal) string {
-	row, info, seen := s.node(n), s.infos[n], s.sighting(n)
-	switch {
-	case row.State != "up":
-		return "is " + row.State
-	case row.Note != "":
-		return "is " + row.Note
-	case seen.Process != info.Process:
-		return "has restarted unseen"
-	case n == s.record.Main:
-		return ""
-	case row.Role != cluster.RoleReplica.String():
-		return "is no replica"
-	}
-	r, ok := s.sighting(s.record.Main).Replica(n)
-	switch {
-	case !ok:
-		return "is not registered"
-	case !r.Whole():
-		return fmt.Sprintf("is %s, behind %d", row.Status, r.Behind)
-	}
-	return ""
 }

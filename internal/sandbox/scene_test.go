@@ -1,13 +1,16 @@
 package sandbox
 
 import (
-	"strings"
+	"slices"
 	"testing"
+	"time"
 
 	"memgraph-controller/internal/cluster"
 	"memgraph-controller/internal/sandbox/nodes"
 	"memgraph-controller/internal/sandbox/view"
 )
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // whole is a scene in which nothing is missing.
 func whole() scene {
@@ -18,7 +21,7 @@ func whole() scene {
 			Promotable: []cluster.Proof{{Node: 1}},
 		},
 		cut: make([]bool, 3), why: "all is well",
-		controllers: []controllerInfo{{name: "controller-0", alive: true, leads: true}, {name: "controller-1", alive: true}},
+		controllers: []controllerInfo{{name: "controller-0", started: true, alive: true, leads: true}, {name: "controller-1", started: true, alive: true}},
 	}
 	for i := range s.topology {
 		p := cluster.Process{ID: s.topology[i].Name}
@@ -42,8 +45,18 @@ func TestSceneIsToldInOneSentenceAndWhatItLacks(t *testing.T) {
 		lacks    string
 	}{
 		{"whole", func(*scene) {}, "MAIN is memgraph-0 · epoch 4 · protected by memgraph-1", view.Good, ""},
-		{"no record", func(s *scene) { s.record = nil }, "BOOTSTRAP: looking who should be MAIN", view.Warn, "there is no record yet"},
-		{"nobody leads yet", func(s *scene) { s.record, s.controllers[0].leads = nil, false }, "STARTING: the controllers are agreeing on who leads", view.Warn, "no controller leads"},
+		{"no record", func(s *scene) { s.record = nil }, "BOOTSTRAP: nobody is recorded as MAIN", view.Warn, "there is no record yet"},
+		{"no record and no leader", func(s *scene) { s.record, s.controllers[0].leads = nil, false }, "BOOTSTRAP: nobody is MAIN, and no controller leads at the moment · clients wait", view.Bad, "no controller leads"},
+		{"nobody leads yet", func(s *scene) { s.young, s.controllers[0].leads = true, false }, "STARTING: the controllers are agreeing on who leads", view.Plain, "no controller leads"},
+		{"just started, no record", func(s *scene) { s.young, s.record = true, nil }, "STARTING: looking who should be MAIN", view.Plain, "there is no record yet"},
+		{
+			"just started on a directory", func(s *scene) { s.young, s.infos[0], s.sightings[0] = true, nodes.Info{}, cluster.Sighting{} },
+			"STARTING: memgraph-0 is being made MAIN · epoch 4", view.Plain, "memgraph-0 starts",
+		},
+		{
+			"a new leader has not looked", func(s *scene) { s.unseen = true },
+			"MAIN is memgraph-0 · epoch 4 · protected by memgraph-1", view.Good, "the leader has not looked at every node yet",
+		},
 		{
 			"nobody leads any more", func(s *scene) { s.controllers[0].leads = false },
 			"MAIN is memgraph-0 · epoch 4 · protected by memgraph-1 · no controller leads at the moment", view.Warn, "no controller leads",
@@ -62,7 +75,11 @@ func TestSceneIsToldInOneSentenceAndWhatItLacks(t *testing.T) {
 		{"MAIN came back as a replica", func(s *scene) { s.sightings[0].Role = cluster.RoleReplica }, "MAIN memgraph-0 has restarted · epoch 4", view.Bad, "MAIN does not serve"},
 		{
 			"a promotion is under way", func(s *scene) { s.record.Stage, s.record.Main, s.record.Epoch = cluster.Promoting, 1, 5 },
-			"FAILOVER: memgraph-1 is being made MAIN · epoch 5 · clients wait", view.Warn, "the record is in stage promoting",
+			"PROMOTION: memgraph-1 is being made MAIN · epoch 5 · clients wait", view.Warn, "the record is in stage promoting",
+		},
+		{
+			"a failover is under way", func(s *scene) { s.record.Stage, s.record.Heirs = cluster.Promoting, []cluster.Proof{{Node: 1}} },
+			"FAILOVER: memgraph-0 is being made MAIN · epoch 4 · clients wait", view.Warn, "the record is in stage promoting",
 		},
 		{
 			"writes are blocked", func(s *scene) { s.conditions = []cluster.Condition{{Name: "WritesBlocked"}} },
@@ -74,7 +91,7 @@ func TestSceneIsToldInOneSentenceAndWhatItLacks(t *testing.T) {
 		},
 		{
 			"a restart the leader has not seen", func(s *scene) { s.infos[2].Process.ID = "another" },
-			"MAIN is memgraph-0 · epoch 4 · protected by memgraph-1", view.Good, "memgraph-2 has restarted unseen",
+			"MAIN is memgraph-0 · epoch 4 · protected by memgraph-1", view.Good, "memgraph-2 starts",
 		},
 		{
 			"a node is cut off", func(s *scene) { s.cut[2] = true },
@@ -119,52 +136,93 @@ func TestNodesAreDescribedByWhatMainSaysOfThem(t *testing.T) {
 	}
 }
 
-func TestCommandsAreReadOrExplained(t *testing.T) {
-	for line, want := range map[string]command{
-		"kill 0":          {kill, target{node: 0}},
-		"KILL  Main":      {kill, target{node: cluster.NoNode, main: true}},
-		"k2":              {kill, target{node: 2}},
-		"kl":              {kill, target{node: cluster.NoNode, leader: true}},
-		"kill leader":     {kill, target{node: cluster.NoNode, leader: true}},
-		"p 1":             {pause, target{node: 1}},
-		"heal all":        {heal, target{node: cluster.NoNode, all: true}},
-		"wipe memgraph-2": {wipe, target{node: 2}},
-		"q":               {quit, target{node: cluster.NoNode}},
-		"exit":            {quit, target{node: cluster.NoNode}},
-	} {
-		if got, err := parse(line, 3); err != nil || got != want {
-			t.Errorf("%q = %+v, %v; want %+v", line, got, err, want)
+func TestWhatHasNotStartedYetStartsAndHasNotCrashed(t *testing.T) {
+	s := whole()
+	for i := range s.infos {
+		s.infos[i], s.sightings[i] = nodes.Info{}, cluster.Sighting{}
+	}
+	for i := range s.controllers {
+		s.controllers[i] = controllerInfo{name: s.controllers[i].name}
+	}
+	s.young, s.record = true, nil
+	before := s.snapshot()
+	for _, n := range before.Nodes {
+		if n.State != view.Starts || n.Tone != view.Plain {
+			t.Errorf("%s is shown as %q, tone %d; want that it starts", n.Name, n.State, n.Tone)
 		}
 	}
-	for line, want := range map[string]string{
-		"":             "nothing was asked for",
-		"fly 1":        `"fly" is no command; try help`,
-		"kill":         "kill whom? a node from 0 to 2, or main",
-		"kill 3":       `there is no node "3"; the nodes are 0 to 2`,
-		"kill -1":      "there is no node",
-		"kill 0 1":     "kill takes one thing at a time",
-		"pause leader": "a controller can only be killed",
-		"wipe all":     "wipe takes one node at a time",
-	} {
-		if got, err := parse(line, 3); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q = %+v, %v; want an error that says %q", line, got, err, want)
+	for _, c := range before.Controllers {
+		if c.State != view.Starts || c.Tone != view.Plain {
+			t.Errorf("%s is shown as %q, tone %d; want that it starts", c.Name, c.State, c.Tone)
 		}
 	}
-	for _, s := range Suggestions(3) {
-		if _, err := parse(s, 3); err != nil && s != "help" {
-			t.Errorf("the suggestion %q is refused: %v", s, err)
+	for i := range s.infos { // their processes run, nobody has looked at them
+		s.infos[i] = nodes.Info{PID: 7, Starts: 1, Process: cluster.Process{ID: "7-1"}}
+	}
+	s.sightings[1] = cluster.Sighting{Contact: cluster.Refused, Process: cluster.Process{ID: "7-1"}}
+	s.sightings[2] = cluster.Sighting{Process: cluster.Process{ID: "7-1"}}
+	if news := append(view.Changes(view.Snapshot{}, before, noon), view.Changes(before, s.snapshot(), noon)...); len(news) > 0 {
+		t.Errorf("the start is news: %v", news)
+	}
+	s.controllers[0].started, s.infos[1].Gone = true, true
+	if v := s.snapshot(); v.Controllers[0].State != "crashed" || v.Nodes[1].State != "down" {
+		t.Errorf("what has ended is shown as %q and %q; want crashed and down", v.Controllers[0].State, v.Nodes[1].State)
+	}
+}
+
+func TestNewLeaderIsShownWhatWasSeenOfTheSameProcess(t *testing.T) {
+	old, present := cluster.Process{ID: "1"}, cluster.Process{ID: "2"}
+	var m memory
+	seen := []cluster.Sighting{{Contact: cluster.Answered, Process: old}, {Contact: cluster.Silent, Process: old}, {Contact: cluster.Answered, Process: old}}
+	if known, unseen := m.merge(seen); unseen || known[1].Contact != cluster.Silent {
+		t.Errorf("known %v, unseen %t; want what was seen", known, unseen)
+	}
+	known, unseen := m.merge([]cluster.Sighting{{}, {Process: present}, {Contact: cluster.Refused, Process: old}})
+	var contacts []cluster.Contact
+	for _, s := range known {
+		contacts = append(contacts, s.Contact)
+	}
+	if want := []cluster.Contact{cluster.Answered, cluster.NotProbed, cluster.Refused}; !slices.Equal(contacts, want) || !unseen {
+		t.Errorf("contacts %v, unseen %t; want %v and that something is", contacts, unseen, want)
+	}
+}
+
+func TestRisksAreToldOnceAndTheWorstFirst(t *testing.T) {
+	s := whole()
+	s.conditions = []cluster.Condition{
+		{Name: "Bootstrap", Severity: cluster.Notice, Message: "a notice"},
+		{Name: "Down", Severity: cluster.Warning, Message: "in the table"},
+		{Name: "OldVersion", Severity: cluster.Warning, Message: "memgraph-0 is old"},
+		{Name: "OldVersion", Severity: cluster.Warning, Message: "memgraph-1 is old"},
+		{Name: "Ahead", Severity: cluster.Alarm, Message: "memgraph-2 is ahead"},
+	}
+	want := []view.Risk{{Text: "memgraph-2 is ahead", Tone: view.Bad}, {Text: "memgraph-0 is old (and 1 more)", Tone: view.Warn}}
+	if got := s.snapshot().Risks; !slices.Equal(got, want) {
+		t.Errorf("risks %v; want %v", got, want)
+	}
+}
+
+func TestExamplesAreCommandsThatMakeSenseNow(t *testing.T) {
+	for _, tt := range []struct {
+		name, want string
+		edit       func(*scene)
+	}{
+		{"whole", "kill main, pause 1, cut 2, kill leader …", func(*scene) {}},
+		{"no record", "adopt 1, if the controllers do not choose by themselves", func(s *scene) { s.record = nil }},
+		{"no MAIN", "promote 1 accept-data-loss, if nobody is promoted by itself", func(s *scene) { s.sightings[0].Role = cluster.RoleReplica }},
+	} {
+		s := whole()
+		tt.edit(&s)
+		if got := s.snapshot().Examples; got != tt.want {
+			t.Errorf("%s: %q; want %q", tt.name, got, tt.want)
 		}
 	}
 }
 
-func FuzzParse(f *testing.F) {
-	for _, s := range Suggestions(3) {
-		f.Add(s, 3)
+func TestReignSaysSinceWhenAndWhy(t *testing.T) {
+	s := whole()
+	s.record.History = []cluster.Reign{{Epoch: 3, Main: 1, Began: noon}, {Epoch: 4, Main: 0, Began: noon, Reason: "memgraph-1 has ended"}}
+	if got, want := s.snapshot().Reign, "memgraph-0 reigns since "+noon.Local().Format("15:04:05")+": memgraph-1 has ended"; got != want {
+		t.Errorf("reign %q; want %q", got, want)
 	}
-	f.Fuzz(func(t *testing.T, line string, n int) {
-		c, err := parse(line, n)
-		if err == nil && c.target.node != cluster.NoNode && (c.target.node < 0 || int(c.target.node) >= n) {
-			t.Errorf("%q for %d nodes = %+v: no such node", line, n, c)
-		}
-	})
 }

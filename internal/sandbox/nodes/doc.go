@@ -10,6 +10,8 @@
 //   - State answers from memory. Every change is announced by Options.Changed.
 //   - A data directory is never deleted to make room for a new one. It is moved
 //     aside, and the newest Keep copies of each kind are kept (P6).
+//   - A log that has grown above 10 MiB is put aside at the next start, and one old
+//     one is kept.
 //   - Run returns after every child has been reaped.
 //
 // # What it will not do

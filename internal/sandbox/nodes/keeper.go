@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -100,9 +99,9 @@ func (k *keeper) start(last cluster.Process) (*run, error) {
 	if err := k.prepare(last); err != nil {
 		return nil, err
 	}
-	out, err := os.OpenFile(k.node.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	out, err := OpenLog(k.node.Log)
 	if err != nil {
-		return nil, fmt.Errorf("open its log: %w", err)
+		return nil, err
 	}
 	defer func() { _ = out.Close() }() // the child has its own
 	cmd := exec.Command(k.node.Program, k.node.Args...)

@@ -26,7 +26,7 @@ type Node struct {
 	Program string
 	Args    []string
 	Data    string // its data directory
-	Log     string // the file that gets its output, appended to
+	Log     string // the file that gets its output, opened by OpenLog at every start
 }
 
 // Options say what to run and how. Nodes, Boot and Log are required.

@@ -2,6 +2,8 @@ package view
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,20 +14,50 @@ import (
 type frame struct {
 	s             Snapshot
 	log           []Event
-	help          []string // shown instead of tables and log if not empty
+	help          []string // shown instead of everything else if not empty
 	input         string   // the command line, already styled
 	width, height int
 	theme         theme
 }
 
-// hints is the last line of the screen.
-const hints = "k kill  p pause  r resume  c cut  h heal  w wipe  ↹ complete  ? help  q quit"
+// hints is the last line of the screen; more of it where there is room.
+const (
+	hints     = "k kill  p pause  r resume  c cut  h heal  w wipe  ↹ complete  ? help  q quit"
+	moreHints = "  forget  adopt  promote"
+)
 
-// draw returns at most height lines, none wider than width. What fits least is
-// left out first: air, then controllers, then the decision.
+// effort says how much of everything a drawing shows.
+type effort struct {
+	sentence, risks, decision, reign int // lines at most
+	air                              int // of four empty lines between the parts, how many
+	controllers                      bool
+	log                              int // lines at least
+}
+
+// efforts are tried until one fits. What is left out first is what can be done
+// without best: air, the reign, controllers.
+var efforts = []effort{
+	{sentence: 2, risks: 6, decision: 10, reign: 2, air: 4, controllers: true, log: 4},
+	{sentence: 2, risks: 6, decision: 10, reign: 2, air: 3, controllers: true, log: 3},
+	{sentence: 2, risks: 4, decision: 8, reign: 1, air: 2, controllers: true, log: 2},
+	{sentence: 2, risks: 3, decision: 8, reign: 1, controllers: true, log: 2},
+	{sentence: 2, risks: 3, decision: 4, controllers: true, log: 1},
+	{sentence: 1, risks: 1, decision: 3, log: 2},
+	{sentence: 1, risks: 1, decision: 1, log: 1},
+}
+
+// gap is the air before part i: state, nodes, controllers, log. It is kept
+// longest where tables begin.
+func (e effort) gap(i int) []string {
+	if [...]int{2, 0, 1, 3}[i] < e.air {
+		return []string{""}
+	}
+	return nil
+}
+
+// draw returns at most height lines, none wider than width.
 func (f frame) draw() string {
-	top := f.top()
-	bottom := []string{f.input, f.theme.dim.Render(fit(" "+hints, f.width))}
+	top, bottom := f.top(), f.bottom()
 	if len(f.help) > 0 {
 		lines := []string{""}
 		for _, l := range f.help {
@@ -34,37 +66,29 @@ func (f frame) draw() string {
 		return f.stack(top, fill(lines, f.height-len(top)-len(bottom)), bottom)
 	}
 	nodes, controllers := f.nodes(), f.controllers()
-	const least = 2 // lines of log worth having
-	for _, body := range [][][]string{
-		{air, nodes, air, controllers, air},
-		{nodes, controllers},
-		{nodes},
-	} {
-		lines := concat(body...)
-		room := f.height - len(top) - len(lines) - len(bottom)
-		if room >= least {
-			return f.stack(top, lines, f.events(room), bottom)
+	for _, e := range efforts {
+		parts := [][]string{f.state(e), nodes}
+		if e.controllers {
+			parts = append(parts, controllers)
+		}
+		lines := slices.Clone(top)
+		for i, p := range parts {
+			lines = append(append(lines, e.gap(i)...), p...)
+		}
+		lines = append(lines, e.gap(3)...)
+		if room := f.height - len(lines) - len(bottom); room >= e.log {
+			return f.stack(lines, f.events(room), bottom)
 		}
 	}
-	top = top[:min(len(top), 3)]
-	return f.stack(top, fill(nodes, f.height-len(top)-len(bottom)), bottom)
-}
-
-var air = []string{""}
-
-func concat(parts ...[]string) []string {
-	var all []string
-	for _, p := range parts {
-		all = append(all, p...)
-	}
-	return all
+	state := f.state(effort{sentence: 1})
+	return f.stack(top, state, fill(nodes, f.height-len(top)-len(state)-len(bottom)), bottom)
 }
 
 // stack joins the parts and cuts what is too much in the middle: the command
 // line is always there.
 func (f frame) stack(parts ...[]string) string {
 	bottom := parts[len(parts)-1]
-	lines := concat(parts[:len(parts)-1]...)
+	lines := slices.Concat(parts[:len(parts)-1]...)
 	lines = lines[:min(len(lines), max(f.height-len(bottom), 0))]
 	return strings.Join(append(lines, bottom...), "\n")
 }
@@ -76,29 +100,21 @@ func fill(lines []string, n int) []string {
 	return append(lines, make([]string, n-len(lines))...)
 }
 
+// top is the title and the line a reader copies from.
 func (f frame) top() []string {
 	title := " Memgraph sandbox"
 	gap := max(f.width-lipgloss.Width(title)-lipgloss.Width(f.s.Product)-1, 1)
 	bar := f.theme.bar.Render(pad(title+strings.Repeat(" ", gap)+f.s.Product, f.width))
+	return []string{bar, f.addresses()}
+}
 
-	lines := []string{bar, f.addresses()}
-	if f.height >= 22 {
-		lines = append(lines, "")
+// bottom is the command line and what can be typed there.
+func (f frame) bottom() []string {
+	line := " " + hints
+	if lipgloss.Width(line)+lipgloss.Width(moreHints) <= f.width {
+		line += moreHints
 	}
-	tone := f.theme.tone(f.s.Tone)
-	for i, l := range wrap(f.s.Sentence, f.width-3, f.lines()) {
-		mark := "   "
-		if i == 0 {
-			mark = " ● "
-		}
-		lines = append(lines, tone.Render(fit(mark, f.width))+tone.Inherit(f.theme.sentence).Render(l))
-	}
-	if f.s.Decision != "" {
-		for _, l := range wrap(f.s.Decision, f.width-3, f.lines()) {
-			lines = append(lines, f.theme.dim.Render(fit("   "+l, f.width)))
-		}
-	}
-	return lines
+	return []string{f.input, f.theme.dim.Render(fit(line, f.width))}
 }
 
 // addresses is the line a reader copies from.
@@ -113,12 +129,46 @@ func (f frame) addresses() string {
 	return line
 }
 
-// lines is how many lines a sentence may take.
-func (f frame) lines() int {
-	if f.height >= 22 {
-		return 2
+// state is the sentence, what is at risk, and what the controller does about it.
+func (f frame) state(e effort) []string {
+	var lines []string
+	add := func(mark, text string, style lipgloss.Style, most int) {
+		if text == "" || most < 1 {
+			return
+		}
+		for i, l := range wrap(text, f.width-3, most) {
+			if i > 0 {
+				mark = " "
+			}
+			lines = append(lines, style.Render(fit(" "+mark+" "+l, f.width)))
+		}
 	}
-	return 1
+	add(f.s.Tone.mark(), f.s.Sentence, f.theme.tone(f.s.Tone).Inherit(f.theme.sentence), e.sentence)
+	most := len(lines) + e.risks
+	for i, r := range f.s.Risks {
+		if left := most - len(lines); i < len(f.s.Risks)-1 && left == 1 {
+			add(r.Tone.mark(), fmt.Sprintf("%d more things need attention; the log has them", len(f.s.Risks)-i), f.theme.tone(r.Tone), 1)
+			break
+		}
+		add(r.Tone.mark(), r.Text, f.theme.tone(r.Tone), min(2, most-len(lines)))
+	}
+	add(" ", f.s.Decision, f.theme.text, e.decision)
+	add(" ", f.s.Reign, f.theme.dim, e.reign)
+	return lines
+}
+
+// mark tells a tone where there is no colour.
+func (t Tone) mark() string {
+	switch t {
+	case Good:
+		return "●"
+	case Warn:
+		return "!"
+	case Bad:
+		return "✗"
+	default:
+		return " "
+	}
 }
 
 // events returns the newest events that fit into room lines, oldest first.
@@ -126,22 +176,25 @@ func (f frame) events(room int) []string {
 	var lines []string
 	for i := len(f.log) - 1; i >= 0; i-- {
 		e := f.log[i]
-		const indent = 10
+		const indent = 12
 		text := wrap(e.Text, f.width-indent-1, 2)
 		if len(lines)+len(text) > room {
 			break
 		}
+		mark := e.Tone.mark()
+		if e.Tone == Good {
+			mark = " " // only what needs attention stands out
+		}
 		for j := len(text) - 1; j >= 0; j-- {
 			at := strings.Repeat(" ", indent)
 			if j == 0 {
-				at = " " + e.At.Format("15:04:05") + " "
+				at = " " + e.At.Format("15:04:05") + " " + mark + " "
 			}
-			lines = append(lines, f.theme.dim.Render(fit(at, f.width))+f.theme.tone(e.Tone).Render(text[j]))
+			at = fit(at, f.width)
+			lines = append(lines, f.theme.dim.Render(at)+f.theme.tone(e.Tone).Render(fit(text[j], f.width-lipgloss.Width(at))))
 		}
 	}
-	for i, j := 0, len(lines)-1; i < j; i, j = i+1, j-1 {
-		lines[i], lines[j] = lines[j], lines[i]
-	}
+	slices.Reverse(lines)
 	return fill(lines, room)
 }
 
@@ -164,6 +217,9 @@ func (f frame) nodes() []string {
 			check = "✓"
 		}
 		mark, role := " ", n.Role
+		if n.Tone == Warn || n.Tone == Bad {
+			mark = n.Tone.mark()
+		}
 		if n.Main {
 			mark, role = "●", strings.ToUpper(n.Role)
 		}
@@ -192,8 +248,11 @@ func (f frame) controllers() []string {
 	}}
 	for _, c := range f.s.Controllers {
 		mark := " "
-		if c.Leads {
+		switch {
+		case c.Leads:
 			mark = "★"
+		case c.Tone == Warn || c.Tone == Bad:
+			mark = c.Tone.mark()
 		}
 		t.row(c.Tone, mark, c.Name, dash(c.Write), dash(c.Read), strconv.Itoa(c.Sessions), strconv.Itoa(c.Held), c.State)
 	}

@@ -53,7 +53,6 @@ type (
 func newModel(ctx context.Context, source Source, opts Options) model {
 	input := textinput.New()
 	input.Prompt = " ❯ "
-	input.Placeholder = "kill 0, pause 1, kill leader …"
 	input.CharLimit = 80
 	input.ShowSuggestions = true
 	input.SetSuggestions(opts.Commands)
@@ -90,6 +89,7 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case news:
 		m.note(Changes(m.snapshot, msg.s, m.now())...)
 		m.snapshot = msg.s
+		m.input.Placeholder = msg.s.Examples
 		return m, nil
 	case answer:
 		return m.answered(msg)

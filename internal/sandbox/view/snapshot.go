@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,23 +21,35 @@ const (
 	Bad        // not serving, or refused
 )
 
+// Starts is the state of a node or controller that has not come up yet.
+const Starts = "starts"
+
 // Snapshot is everything there is to show at one moment.
 type Snapshot struct {
 	Product     string // what the nodes are, e.g. "stand-in 3.12.0"
 	Write       string // address for drivers that write, e.g. "bolt://localhost:7687"
 	Read        string // address for drivers that only read
 	Sentence    string // the state of the cluster in one sentence
-	Tone        Tone   // of the sentence
+	Tone        Tone   // of the sentence; Plain while the sandbox starts
+	Risks       []Risk // what a reader should know besides, worst first
 	Decision    string // the last decision and its reason
+	Reign       string // since when and why MAIN is MAIN
+	Examples    string // commands that make sense now, offered on the empty command line
 	Nodes       []Node
 	Controllers []Controller
+}
+
+// Risk is one thing that is not as it should be.
+type Risk struct {
+	Text string
+	Tone Tone
 }
 
 // Node is one row of the table of nodes. Empty texts are shown as "–".
 type Node struct {
 	Name       string
 	Role       string // main, replica, or "" while it has not said
-	State      string // what the leader sees: up, silent, down …
+	State      string // what the leader sees: starts, up, silent, down …
 	Mode       string // how MAIN replicates to it: strict_sync, sync, async; "" for MAIN and strangers
 	Status     string // what MAIN says of it: ready, recovery …
 	Behind     int64  // transactions behind MAIN
@@ -56,7 +69,7 @@ type Controller struct {
 	Read     string // host:port of its read-only gateway
 	Sessions int
 	Held     int    // clients that wait for a MAIN
-	State    string // what it is doing: leads, stands by, crashed
+	State    string // what it is doing: starts, leads, stands by, crashed
 	Tone     Tone
 }
 
@@ -83,19 +96,21 @@ type Source interface {
 func same(a, b Snapshot) bool { return reflect.DeepEqual(a, b) }
 
 // Changes tells in words what is different in next, oldest cause first. It
-// leaves out what flickers under load: lag, sessions, and whether an ASYNC
-// replica is recovering at this instant.
+// leaves out what flickers under load (lag, sessions, and whether an ASYNC
+// replica is recovering at this instant), and what is there from the beginning
+// and asks for no attention.
 func Changes(prev, next Snapshot, now time.Time) []Event {
 	var events []Event
 	add := func(t Tone, format string, args ...any) {
 		events = append(events, Event{At: now, Tone: t, Text: fmt.Sprintf(format, args...)})
 	}
+	first := func(old string, t Tone) bool { return old == "" && t == Plain }
 	for i, n := range next.Nodes {
 		old := Node{}
 		if i < len(prev.Nodes) {
 			old = prev.Nodes[i]
 		}
-		if text := n.describe(); text != old.describe() {
+		if text := n.describe(); text != old.describe() && !first(old.Name, n.Tone) {
 			add(n.Tone, "%s: %s", n.Name, text)
 		}
 	}
@@ -104,11 +119,23 @@ func Changes(prev, next Snapshot, now time.Time) []Event {
 		if i < len(prev.Controllers) {
 			old = prev.Controllers[i]
 		}
-		if c.State != old.State {
+		ready := old.State == Starts && c.Tone == Plain
+		if c.State != old.State && !first(old.Name, c.Tone) && !ready {
 			add(c.Tone, "%s: %s", c.Name, c.State)
 		}
 	}
-	if next.Decision != prev.Decision && next.Decision != "" {
+	for _, r := range next.Risks {
+		if !slices.Contains(prev.Risks, r) {
+			add(r.Tone, "%s", r.Text)
+		}
+	}
+	if next.Reign != prev.Reign && next.Reign != "" {
+		add(Plain, "%s", next.Reign)
+	}
+	if next.Tone == Plain { // it starts
+		return events
+	}
+	if next.Decision != "" && (next.Decision != prev.Decision || prev.Tone == Plain) {
 		add(Plain, "decided: %s", next.Decision)
 	}
 	if next.Sentence != prev.Sentence && next.Sentence != "" {
@@ -117,17 +144,20 @@ func Changes(prev, next Snapshot, now time.Time) []Event {
 	return events
 }
 
-// describe says in a few words what a node is and how it fares.
+// describe says in a few words what a node is and how it fares. One that starts
+// is only that: its process is told when it is up.
 func (n Node) describe() string {
-	if n.Name == "" {
+	switch {
+	case n.Name == "":
 		return ""
+	case n.State == Starts:
+		return Starts
 	}
 	words := []string{n.State}
-	if n.Role != "" {
-		words = append(words, n.Role)
-	}
-	if n.Mode != "" {
-		words = append(words, n.Mode)
+	for _, w := range []string{n.Role, n.Mode} {
+		if w != "" {
+			words = append(words, w)
+		}
 	}
 	if n.Mode != "" && n.Mode != "async" && n.Status != "" || n.Status == "diverged" {
 		words = append(words, n.Status)
@@ -140,7 +170,7 @@ func (n Node) describe() string {
 	}
 	text := strings.Join(words, ", ")
 	if n.PID != 0 {
-		text += fmt.Sprintf(" (process %d)", n.PID)
+		text += fmt.Sprintf(" (pid %d)", n.PID)
 	}
 	return text
 }

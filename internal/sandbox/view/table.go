@@ -54,10 +54,11 @@ func (t *table) lines() []string {
 	return lines
 }
 
-// styled colours row i: a mark in its own colour, the rest in the row's tone.
+// styled colours row i: MAIN's and the leader's marks in their own colour, the
+// rest in the row's tone.
 func (t *table) styled(i int, line string) string {
 	tone := t.theme.tone(t.tones[i])
-	if mark := t.rows[i][0]; mark != " " && strings.HasPrefix(line, mark) {
+	if mark := t.rows[i][0]; strings.ContainsAny(mark, "●★") && strings.HasPrefix(line, mark) {
 		return t.theme.star.Render(mark) + tone.Render(strings.TrimPrefix(line, mark))
 	}
 	return tone.Render(line)
@@ -82,52 +83,4 @@ func (t *table) line(mark string, cells []string, widths []int, gap int) string 
 		b.WriteString(cell)
 	}
 	return fit(strings.TrimRight(b.String(), " "), t.width)
-}
-
-// pad makes unstyled text exactly width cells wide.
-func pad(s string, width int) string {
-	s = fit(s, width)
-	return s + strings.Repeat(" ", max(width-lipgloss.Width(s), 0))
-}
-
-// fit cuts unstyled text that is wider than width cells.
-func fit(s string, width int) string {
-	if lipgloss.Width(s) <= width {
-		return s
-	}
-	var b strings.Builder
-	room := max(width-1, 0)
-	for _, r := range s {
-		w := lipgloss.Width(string(r))
-		if w > room {
-			break
-		}
-		room -= w
-		b.WriteRune(r)
-	}
-	if width > 0 {
-		b.WriteRune('…')
-	}
-	return b.String()
-}
-
-// wrap breaks unstyled text between words into at most lines lines; the last
-// one is cut if it has to be.
-func wrap(s string, width, lines int) []string {
-	var out []string
-	line := ""
-	words := strings.Fields(s)
-	for i, w := range words {
-		longer := strings.TrimSpace(line + " " + w)
-		if line == "" || lipgloss.Width(longer) <= width {
-			line = longer
-			continue
-		}
-		if len(out) == lines-1 {
-			line += " " + strings.Join(words[i:], " ")
-			break
-		}
-		out, line = append(out, fit(line, width)), w
-	}
-	return append(out, fit(line, width))
 }

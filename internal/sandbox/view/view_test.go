@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -26,7 +27,9 @@ func healthy() Snapshot {
 	return Snapshot{
 		Product: "stand-in 3.12.0", Write: "bolt://localhost:7687", Read: "bolt://localhost:7688",
 		Sentence: "MAIN is memgraph-0 · epoch 1 · protected by memgraph-1", Tone: Good,
-		Decision: "every node is where the record wants it",
+		Decision: "memgraph-0 serves epoch 1, protected by memgraph-1",
+		Reign:    "memgraph-0 reigns since 12:00:00: bootstrap: every node is empty",
+		Examples: "kill main, pause 1 …",
 		Nodes: []Node{
 			{Name: "memgraph-0", Role: "main", State: "up", Main: true, PID: 41234, Tone: Good},
 			{Name: "memgraph-1", Role: "replica", State: "up", Mode: "strict_sync", Status: "ready", Promotable: true, PID: 41235},
@@ -44,11 +47,38 @@ func failing() Snapshot {
 	s := healthy()
 	s.Sentence, s.Tone = "UNPROTECTED: MAIN is memgraph-1 · epoch 2 · no replica holds every acknowledged write", Warn
 	s.Decision = "node 0 refuses connections and node 1 holds every acknowledged write with the same database uuid, so node 1 was promoted; the standby seat is given to node 2 as soon as it has caught up with what was written meanwhile"
+	s.Reign = "memgraph-1 reigns since 12:00:00: the process of MAIN memgraph-0 has ended"
+	s.Risks = []Risk{{"memgraph-2 is 7 timestamps ahead of MAIN: MAIN may have lost writes; nothing is repaired automatically", Bad}}
 	s.Nodes[0] = Node{Name: "memgraph-0", State: "down", Restarts: 12, Tone: Bad, Note: "killed"}
 	s.Nodes[1] = Node{Name: "memgraph-1", Role: "main", State: "up", Main: true, PID: 41235, Tone: Good}
 	s.Nodes[2] = Node{Name: "memgraph-2", Role: "replica", State: "silent", Mode: "async", Status: "replicating", Behind: -1042, PID: 4123456, Note: "cut off", Tone: Warn}
 	s.Controllers[0].Leads, s.Controllers[0].State, s.Controllers[0].Tone = false, "crashed", Bad
 	s.Controllers[2].Leads, s.Controllers[2].State, s.Controllers[2].Sessions, s.Controllers[2].Held = true, "leads", 1024, 17
+	return s
+}
+
+// starting is the first thing there is to show.
+func starting() Snapshot {
+	s := healthy()
+	s.Sentence, s.Tone, s.Decision, s.Reign = "STARTING: the controllers are agreeing on who leads", Plain, "", ""
+	for i := range s.Nodes {
+		s.Nodes[i] = Node{Name: s.Nodes[i].Name, State: Starts}
+		s.Controllers[i].State, s.Controllers[i].Leads, s.Controllers[i].Tone, s.Controllers[i].Sessions = Starts, false, Plain, 0
+	}
+	return s
+}
+
+// refusing is a bootstrap with the longest of all reasons.
+func refusing() Snapshot {
+	s := healthy()
+	s.Sentence, s.Tone, s.Reign = "BOOTSTRAP: nobody is recorded as MAIN", Warn, ""
+	s.Decision = "bootstrap refused: more than one node holds data and it is not clear whose is the newest"
+	for i := range s.Nodes {
+		s.Nodes[i] = Node{Name: s.Nodes[i].Name, Role: "replica", State: "up", PID: 41234 + i}
+		s.Decision += fmt.Sprintf("; memgraph-%d is replica with 1234 vertices and 567 edges of database e2b1c0de-0000-4000-8000-00000000000%d", i, i)
+	}
+	s.Decision += ". Look at them, then choose: adopt --main N"
+	s.Examples = "adopt 1, if the controllers do not choose by themselves"
 	return s
 }
 
@@ -58,7 +88,10 @@ func TestScreens(t *testing.T) {
 		name string
 		f    frame
 	}{
-		{"healthy_80x24", frame{s: healthy(), width: 80, height: 24, log: Changes(Snapshot{}, healthy(), noon)}},
+		{"starting_80x24", frame{s: starting(), width: 80, height: 24, log: Changes(Snapshot{}, starting(), noon)}},
+		{"healthy_80x24", frame{s: healthy(), width: 80, height: 24, log: Changes(starting(), healthy(), noon)}},
+		{"refusing_80x24", frame{s: refusing(), width: 80, height: 24, log: Changes(healthy(), refusing(), noon)}},
+		{"refusing_80x18", frame{s: refusing(), width: 80, height: 18, log: Changes(healthy(), refusing(), noon)}},
 		{"failing_80x24", frame{s: failing(), width: 80, height: 24, log: events}},
 		{"failing_120x40", frame{s: failing(), width: 120, height: 40, log: events}},
 		{"failing_60x14", frame{s: failing(), width: 60, height: 14, log: events}},
@@ -85,21 +118,52 @@ func TestScreens(t *testing.T) {
 }
 
 func TestScreenNeverLeavesTheTerminal(t *testing.T) {
-	events := Changes(Snapshot{}, failing(), noon)
-	for _, th := range []theme{{}, newTheme(true)} {
-		for width := 1; width < 130; width += 8 {
-			for height := 1; height < 45; height += 2 {
-				f := frame{s: failing(), log: events, input: ">", width: width, height: height, theme: th}
-				lines := strings.Split(f.draw(), "\n")
-				if len(lines) > max(height, 2) {
-					t.Fatalf("%d×%d: %d lines", width, height, len(lines))
-				}
-				for _, l := range lines {
-					if w := lipgloss.Width(l); w > width {
-						t.Fatalf("%d×%d: a line is %d wide: %q", width, height, w, l)
-					}
+	hostile := failing()
+	hostile.Decision = "the server says:\x1b[31mred\x1b]0;title\a\r\n\tand more"
+	hostile.Risks = append(hostile.Risks, Risk{hostile.Decision, Bad}, Risk{"one", Warn}, Risk{"two", Warn}, Risk{"three", Warn})
+	for _, s := range []Snapshot{failing(), hostile, refusing()} {
+		for _, th := range []theme{{}, newTheme(true)} {
+			for width := 1; width < 130; width += 13 {
+				for height := 1; height < 45; height += 3 {
+					f := frame{s: s, log: Changes(Snapshot{}, s, noon), input: ">", width: width, height: height, theme: th}
+					inside(t, f)
 				}
 			}
+		}
+	}
+}
+
+// inside fails if a frame is drawn outside its terminal, or steers it.
+func inside(t *testing.T, f frame) {
+	t.Helper()
+	lines := strings.Split(f.draw(), "\n")
+	if len(lines) > max(f.height, 2) {
+		t.Fatalf("%d×%d: %d lines", f.width, f.height, len(lines))
+	}
+	for _, l := range lines {
+		if w := lipgloss.Width(l); w > f.width {
+			t.Fatalf("%d×%d: a line is %d wide: %q", f.width, f.height, w, l)
+		}
+		if strings.Contains(l, "\x1b[31mred") || strings.ContainsAny(l, "\a\r\t") {
+			t.Fatalf("%d×%d: a server's words reach the terminal as they are: %q", f.width, f.height, l)
+		}
+	}
+}
+
+func TestWithoutColourTheSentenceAndRowsSayHowBadItIs(t *testing.T) {
+	text := "\n" + frame{s: failing(), width: 120, height: 30}.draw()
+	for _, want := range []string{" ! UNPROTECTED", " ✗ memgraph-2 is 7 timestamps ahead", "\n✗ memgraph-0", "\n● memgraph-1", "\n! memgraph-2", "\n✗ controller-0", "\n★ controller-2"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the screen without colours lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestAdviceAtTheEndOfALongReasonIsNotCut(t *testing.T) {
+	for height := 16; height <= 50; height++ {
+		text := frame{s: refusing(), width: 80, height: height}.draw()
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), "choose: adopt --main N") {
+			t.Fatalf("80×%d: the screen does not say what to do:\n%s", height, text)
 		}
 	}
 }
@@ -201,6 +265,9 @@ func TestNewsAreLoggedOnceAndTheCursorStaysOnTheCommandLine(t *testing.T) {
 	var m tea.Model = newModel(t.Context(), &fake{}, Options{})
 	m, _ = m.Update(tea.WindowSizeMsg{Width: 100, Height: 30})
 	m, _ = m.Update(news{healthy()})
+	if got := m.(model).input.Placeholder; got != healthy().Examples {
+		t.Errorf("the empty command line offers %q; want the source's examples", got)
+	}
 	first := len(m.(model).log)
 	s := healthy()
 	s.Nodes[2].Behind, s.Nodes[2].Status, s.Controllers[0].Sessions = -5, "recovery", 9
@@ -238,7 +305,7 @@ func (o *output) String() string {
 
 func TestLinesLogChangesAndTakeCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := &fake{s: healthy()}
+		source := &fake{s: starting()}
 		in, typing := io.Pipe()
 		var out output
 		done := make(chan struct{})
@@ -246,6 +313,13 @@ func TestLinesLogChangesAndTakeCommands(t *testing.T) {
 			defer close(done)
 			Lines(t.Context(), source, in, slog.New(slog.NewTextHandler(&out, nil)), Options{})
 		}()
+		time.Sleep(time.Second)
+		if out.String() != "" {
+			t.Errorf("what starts is logged as news:\n%s", out.String())
+		}
+		source.mu.Lock()
+		source.s = healthy()
+		source.mu.Unlock()
 		time.Sleep(time.Second)
 		before := strings.Count(out.String(), "\n")
 		time.Sleep(time.Minute)
@@ -260,7 +334,7 @@ func TestLinesLogChangesAndTakeCommands(t *testing.T) {
 		<-done
 		typing.Close()
 		for _, want := range []string{
-			"level=INFO msg=\"sandbox changed\" news=\"MAIN is memgraph-0", "level=WARN msg=\"sandbox changed\" news=\"UNPROTECTED: MAIN is memgraph-1", "level=ERROR msg=\"sandbox changed\" news=\"memgraph-0: down, killed\"",
+			"level=INFO msg=\"sandbox changed\" news=\"MAIN is memgraph-0", "level=INFO msg=\"sandbox changed\" news=\"memgraph-1 reigns since", "level=WARN msg=\"sandbox changed\" news=\"UNPROTECTED: MAIN is memgraph-1", "level=ERROR msg=\"sandbox changed\" news=\"memgraph-0: down, killed\"",
 			"msg=\"command refused\" command=fly", "msg=\"command done\" command=\"kill 0\" news=\"did kill 0\"",
 		} {
 			if !strings.Contains(out.String(), want) {

@@ -134,8 +134,19 @@ func (s *Sandbox) Do(ctx context.Context, line string) (string, error) {
 	if len(targets) == 0 {
 		return "nothing to " + string(c.verb), nil
 	}
-	return strings.Join(said, ", "), nil
+	text := strings.Join(said, ", ")
+	if undo, ok := undoes[c.verb]; ok {
+		whom := "all"
+		if len(targets) == 1 {
+			whom = fmt.Sprint(int(targets[0]))
+		}
+		text += fmt.Sprintf("; undo it with: %s %s", undo, whom)
+	}
+	return text, nil
 }
+
+// undoes says which command undoes another.
+var undoes = map[verb]verb{pause: resume, cut: heal}
 
 // targets finds out whom a command is meant for.
 func (s *Sandbox) targets(c command) ([]cluster.Ordinal, error) {
@@ -151,7 +162,10 @@ func (s *Sandbox) targets(c command) ([]cluster.Ordinal, error) {
 		for i, off := range s.network.cutOff() {
 			n := cluster.Ordinal(i)
 			info := s.supervisor.Info(n)
-			if c.verb == heal && off || c.verb == resume && info.Paused || c.verb == kill && info.PID != 0 {
+			fits := map[verb]bool{
+				kill: info.PID != 0, pause: info.PID != 0 && !info.Paused, resume: info.Paused, cut: !off, heal: off,
+			}
+			if fits[c.verb] {
 				all = append(all, n)
 			}
 		}
@@ -168,13 +182,13 @@ func (s *Sandbox) one(ctx context.Context, v verb, n cluster.Ordinal) (string, e
 	case kill:
 		return "killed " + name, s.supervisor.Kill(n)
 	case pause:
-		return "paused " + name + "; let it go on with: resume " + fmt.Sprint(int(n)), s.supervisor.Pause(n)
+		return "paused " + name, s.supervisor.Pause(n)
 	case resume:
 		return "resumed " + name, s.supervisor.Resume(n)
 	case wipe:
 		return name + " starts with an empty disk; its data are kept aside in " + s.places[n].dir, s.supervisor.Wipe(ctx, n)
 	case cut:
-		return "cut " + name + " off; let it back with: heal " + fmt.Sprint(int(n)), s.network.cut(ctx, n)
+		return "cut " + name + " off", s.network.cut(ctx, n)
 	default:
 		return "healed " + name, s.network.heal(ctx, n)
 	}

@@ -135,7 +135,7 @@ func parseTarget(v verb, word string, n int) (target, error) {
 		t.leader = true
 		return t, nil
 	case "all", "a":
-		if v != kill && v != resume && v != heal {
+		if v == wipe || slices.Contains(deciders, v) {
 			return t, fmt.Errorf("%s takes one node at a time", v)
 		}
 		t.all = true

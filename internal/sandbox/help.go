@@ -16,10 +16,10 @@ func Help(dir string) []string {
 		"When the controllers refuse to guess, a human decides:",
 		"adopt 1       bootstrap with node 1 as MAIN                (adopt --main 1)",
 		"promote 1 accept-data-loss    make node 1 MAIN though it may lack writes",
-		"To see them refuse, write something, then: kill all, and at once forget;",
-		"or: cut 1, cut 2, and when it says UNPROTECTED: wipe 0, heal all.",
+		"To see them refuse, write something, then: pause all; when all are silent:",
+		"forget, kill all. Or cut the ✓ node; when it is silent: wipe main.",
 		"",
-		"A node is a number, or main; kill, resume and heal also take all.",
+		"A node is a number, or main; all but wipe also take all.",
 		"● MAIN  ★ leader  ! less safe  ✗ not serving  ↻ restarts",
 		"✓ promotable: it holds every acknowledged write",
 		"LAG is in transactions behind MAIN. HELD clients wait for a MAIN.",
@@ -37,7 +37,7 @@ func Suggestions(n int) []string {
 		}
 		list = append(list, string(v)+" main")
 	}
-	list = append(list, "kill leader", "kill all", "resume all", "heal all", "forget")
+	list = append(list, "kill leader", "kill all", "pause all", "resume all", "cut all", "heal all", "forget")
 	for i := range n {
 		list = append(list, fmt.Sprintf("adopt %d", i), fmt.Sprintf("promote %d accept-data-loss", i))
 	}

@@ -11,11 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"memgraph-controller/internal/cluster"
 	"memgraph-controller/internal/election"
@@ -32,6 +31,13 @@ var standin = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// Each sandbox of these tests has a range of ports to itself: a node that is
+// started again must find its own free.
+var (
+	firstPort = 20000 + 100*rand.N(60)
+	ranges    atomic.Int32 // given out
+)
+
 // started opens and runs a sandbox below dir. stop ends it and returns what Run
 // returned.
 func started(t *testing.T, dir string) (s *Sandbox, stop func()) {
@@ -41,7 +47,7 @@ func started(t *testing.T, dir string) (s *Sandbox, stop func()) {
 		t.Fatal(err)
 	}
 	s, err = Open(t.Context(), Options{
-		Server: Server{Standin: path}, Dir: dir, FirstPort: 20000 + rand.N(9000),
+		Server: Server{Standin: path}, Dir: dir, FirstPort: firstPort + 100*int(ranges.Add(1)),
 		RestartAfter: 100 * time.Millisecond, ReplaceAfter: -1, FailAfter: 500 * time.Millisecond,
 		Lease: election.Timing{LeaseDuration: 2 * time.Second, RenewDeadline: time.Second, RetryPeriod: 200 * time.Millisecond},
 		Log:   slog.New(slog.NewTextHandler(t.Output(), nil)),
@@ -95,7 +101,7 @@ func write(t *testing.T, s *Sandbox, door int, id int64) {
 }
 
 func TestSandboxSurvivesWhatItsCommandsBreak(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	t.Parallel()
 	s, stop := started(t, "")
 	untilWhole(t, s)
 	write(t, s, 0, 1)
@@ -168,6 +174,7 @@ func leavesNothing(t *testing.T, s *Sandbox, stop func()) {
 }
 
 func TestNextSandboxGoesOnWithDataAndRecord(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "sandbox")
 	s, stop := started(t, dir)
 	untilWhole(t, s)

@@ -11,6 +11,7 @@ import (
 
 	"memgraph-controller/internal/app"
 	"memgraph-controller/internal/cluster"
+	"memgraph-controller/internal/controller"
 	"memgraph-controller/internal/sandbox/view"
 )
 
@@ -42,10 +43,7 @@ func (s *Sandbox) scene() scene {
 		sc.controllers = append(sc.controllers, info)
 	}
 	if seen := s.seen.Load(); seen != nil {
-		sc.why, sc.conditions = seen.Decision.Why, seen.Decision.Conditions
-		if seen.Err != nil {
-			sc.why = seen.Err.Error()
-		}
+		sc.why, sc.conditions = s.memory.decided(seen), seen.Decision.Conditions
 		sc.sightings, sc.unseen = s.memory.merge(seen.Nodes)
 	}
 	sc.product = s.product(sc.sightings)
@@ -64,11 +62,26 @@ func (s *Sandbox) scene() scene {
 // is more than its start.
 const youth = 10 * time.Second
 
-// memory is what leaders have seen of the nodes. A new one has seen nobody; what
-// its predecessor saw of a process is shown until it has looked.
+// memory is what leaders have seen of the nodes, and decided. A new one has seen
+// nobody; what its predecessor saw of a process is shown until it has looked.
 type memory struct {
 	mu    sync.Mutex
 	nodes []cluster.Sighting
+	why   string
+}
+
+// decided returns the last decision. The answer to a request is for who has
+// asked, and not what the leader is doing.
+func (m *memory) decided(seen *controller.Snapshot) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case seen.Err != nil:
+		m.why = seen.Err.Error()
+	case len(seen.Decision.Handled) == 0:
+		m.why = seen.Decision.Why
+	}
+	return m.why
 }
 
 // merge returns what the leader sees, where it has not looked yet what was seen

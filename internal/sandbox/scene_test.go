@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"memgraph-controller/internal/cluster"
+	"memgraph-controller/internal/controller"
 	"memgraph-controller/internal/sandbox/nodes"
 	"memgraph-controller/internal/sandbox/view"
 )
@@ -184,6 +185,22 @@ func TestNewLeaderIsShownWhatWasSeenOfTheSameProcess(t *testing.T) {
 	}
 	if want := []cluster.Contact{cluster.Answered, cluster.NotProbed, cluster.Refused}; !slices.Equal(contacts, want) || !unseen {
 		t.Errorf("contacts %v, unseen %t; want %v and that something is", contacts, unseen, want)
+	}
+}
+
+func TestAnswersToRequestsAreNotWhatTheLeaderDoes(t *testing.T) {
+	var m memory
+	for _, tt := range []struct {
+		seen controller.Snapshot
+		want string
+	}{
+		{controller.Snapshot{Decision: cluster.Decision{Why: "all is well"}}, "all is well"},
+		{controller.Snapshot{Decision: cluster.Decision{Why: "adopt refused", Handled: []string{"adopt-1"}}}, "all is well"},
+		{controller.Snapshot{Err: cluster.ErrConflict}, cluster.ErrConflict.Error()},
+	} {
+		if got := m.decided(&tt.seen); got != tt.want {
+			t.Errorf("decided %q; want %q", got, tt.want)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 type frame struct {
 	s             Snapshot
 	log           []Event
+	answer        Event    // to the last command; zero if it need not be shown any more
 	help          []string // shown instead of everything else if not empty
 	input         string   // the command line, already styled
 	width, height int
@@ -171,31 +172,49 @@ func (t Tone) mark() string {
 	}
 }
 
-// events returns the newest events that fit into room lines, oldest first.
+// events returns the newest events that fit into room lines, oldest first. The
+// answer to the last command stays when others come.
 func (f frame) events(room int) []string {
-	var lines []string
-	for i := len(f.log) - 1; i >= 0; i-- {
-		e := f.log[i]
-		const indent = 12
-		text := wrap(e.Text, f.width-indent-1, 2)
+	lines, shown := f.newest(room)
+	if f.answer.Text != "" && !slices.Contains(f.log[len(f.log)-shown:], f.answer) {
+		answer := f.event(f.answer)
+		answer = answer[:min(len(answer), room)]
+		lines, _ = f.newest(room - len(answer))
+		lines = append(lines, answer...)
+	}
+	return fill(lines, room)
+}
+
+// newest returns the newest events that fit into room lines, and how many.
+func (f frame) newest(room int) (lines []string, shown int) {
+	for _, e := range slices.Backward(f.log) {
+		text := f.event(e)
 		if len(lines)+len(text) > room {
 			break
 		}
-		mark := e.Tone.mark()
-		if e.Tone == Good {
-			mark = " " // only what needs attention stands out
-		}
-		for j := len(text) - 1; j >= 0; j-- {
-			at := strings.Repeat(" ", indent)
-			if j == 0 {
-				at = " " + e.At.Format("15:04:05") + " " + mark + " "
-			}
-			at = fit(at, f.width)
-			lines = append(lines, f.theme.dim.Render(at)+f.theme.tone(e.Tone).Render(fit(text[j], f.width-lipgloss.Width(at))))
-		}
+		slices.Reverse(text)
+		lines = append(lines, text...)
+		shown++
 	}
 	slices.Reverse(lines)
-	return fill(lines, room)
+	return lines, shown
+}
+
+// event returns the lines of one event.
+func (f frame) event(e Event) []string {
+	const indent = 12
+	mark := e.Tone.mark()
+	if e.Tone == Good {
+		mark = " " // only what needs attention stands out
+	}
+	at := " " + e.At.Format("15:04:05") + " " + mark + " "
+	var lines []string
+	for _, l := range wrap(e.Text, f.width-indent-1, 2) {
+		at = fit(at, f.width)
+		lines = append(lines, f.theme.dim.Render(at)+f.theme.tone(e.Tone).Render(fit(l, f.width-lipgloss.Width(at))))
+		at = strings.Repeat(" ", indent)
+	}
+	return lines
 }
 
 func (f frame) nodes() []string {

@@ -15,6 +15,8 @@ import (
 const (
 	logLength     = 500 // events kept; more than any terminal is high
 	historyLength = 50  // commands kept
+
+	answerFor = 30 * time.Second // how long an answer stays on the screen
 )
 
 // Options are what a view needs besides its Source.
@@ -32,6 +34,7 @@ type model struct {
 
 	snapshot Snapshot
 	log      []Event
+	answer   Event // to the last command
 	help     bool
 	input    textinput.Model
 	history  []string
@@ -155,10 +158,13 @@ func (m model) answered(a answer) (tea.Model, tea.Cmd) {
 	case errors.Is(a.err, ErrQuit):
 		return m, tea.Quit
 	case a.err != nil:
-		m.note(Event{At: m.now(), Text: a.err.Error(), Tone: Bad})
+		m.answer = Event{At: m.now(), Text: a.err.Error(), Tone: Bad}
 	case a.text != "":
-		m.note(Event{At: m.now(), Text: a.text})
+		m.answer = Event{At: m.now(), Text: a.text}
+	default:
+		return m, nil
 	}
+	m.note(m.answer)
 	return m, nil
 }
 
@@ -190,6 +196,9 @@ func (m model) View() tea.View {
 	}
 	if m.help {
 		f.help = m.opts.Help
+	}
+	if m.now().Sub(m.answer.At) < answerFor {
+		f.answer = m.answer
 	}
 	v := tea.NewView(f.draw())
 	v.AltScreen = true

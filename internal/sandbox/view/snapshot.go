@@ -96,8 +96,8 @@ type Source interface {
 func same(a, b Snapshot) bool { return reflect.DeepEqual(a, b) }
 
 // Changes tells in words what is different in next, oldest cause first. It
-// leaves out what flickers under load (lag, sessions, and whether an ASYNC
-// replica is recovering at this instant), and what is there from the beginning
+// leaves out what flickers under load (lag, sessions, how far a replica is at this
+// instant), and what is there from the beginning
 // and asks for no attention.
 func Changes(prev, next Snapshot, now time.Time) []Event {
 	var events []Event
@@ -144,6 +144,18 @@ func Changes(prev, next Snapshot, now time.Time) []Event {
 	return events
 }
 
+// troubled reports whether what MAIN says of a replica is news. Under load one in
+// the standby seat is ready and replicating in turn, and an ASYNC one anything.
+func (n Node) troubled() bool {
+	switch n.Status {
+	case "", "ready", "replicating":
+		return false
+	case "diverged", "ghost":
+		return true
+	}
+	return n.Mode != "async"
+}
+
 // describe says in a few words what a node is and how it fares. One that starts
 // is only that: its process is told when it is up.
 func (n Node) describe() string {
@@ -159,7 +171,7 @@ func (n Node) describe() string {
 			words = append(words, w)
 		}
 	}
-	if n.Mode != "" && n.Mode != "async" && n.Status != "" || n.Status == "diverged" {
+	if n.troubled() {
 		words = append(words, n.Status)
 	}
 	if n.Promotable {

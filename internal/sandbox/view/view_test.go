@@ -125,7 +125,7 @@ func TestScreenNeverLeavesTheTerminal(t *testing.T) {
 		for _, th := range []theme{{}, newTheme(true)} {
 			for width := 1; width < 130; width += 13 {
 				for height := 1; height < 45; height += 3 {
-					f := frame{s: s, log: Changes(Snapshot{}, s, noon), input: ">", width: width, height: height, theme: th}
+					f := frame{s: s, answer: Event{At: noon, Text: hostile.Decision, Tone: Bad}, log: Changes(Snapshot{}, s, noon), input: ">", width: width, height: height, theme: th}
 					inside(t, f)
 				}
 			}
@@ -282,6 +282,29 @@ func TestNewsAreLoggedOnceAndTheCursorStaysOnTheCommandLine(t *testing.T) {
 	v := m.View()
 	if v.Cursor == nil || v.Cursor.Y != 28 || lipgloss.Height(v.Content) != 30 {
 		t.Errorf("cursor %+v on a screen of %d lines; want it on the last but one of 30", v.Cursor, lipgloss.Height(v.Content))
+	}
+}
+
+func TestAnswerStaysOnTheScreenWhenOtherNewsCome(t *testing.T) {
+	source := &fake{}
+	m := newModel(t.Context(), source, Options{})
+	now := noon
+	m.now = func() time.Time { return now }
+	m, _ = typed(t, m, "f", "l", "y", "enter")
+	for i := range 50 {
+		m.note(Event{At: noon, Text: fmt.Sprintf("news %d", i)})
+	}
+	const said = "✗ fly: no such command; try help"
+	if text := m.View().Content; strings.Count(text, "no such command") != 1 || !strings.Contains(text, "news 49") {
+		t.Errorf("the screen lacks the answer %q or the news:\n%s", said, text)
+	}
+	now = noon.Add(time.Minute)
+	if text := m.View().Content; strings.Contains(text, "no such command") {
+		t.Errorf("an old answer stays:\n%s", text)
+	}
+	m, _ = typed(t, m, "f", "l", "y", "enter")
+	if text := m.View().Content; strings.Count(text, "no such command") != 1 {
+		t.Errorf("an answer that is the newest event is shown twice, or not at all:\n%s", text)
 	}
 }
 

@@ -25,19 +25,31 @@ func benchCommand(f *flags) *cobra.Command {
 	return cmd
 }
 
+const failoverHelp = `Break the cluster under writes, and count what was promised against what is there.
+
+Faults:
+  crash        MAIN is killed
+  pause        MAIN hangs, and goes on after writes have resumed
+  leader       the controller that leads dies without giving up its lease
+  leader+main  both at once
+
+writes_resumed_ms is the time from the fault to the first acknowledgement of a
+write that was begun after it. The death of the leader alone stops no writes: for
+"leader" it is the longest time around the fault that any one writer went without
+an acknowledgement. Writers use the gateways that the fault leaves standing.
+Percentiles are by nearest rank over the runs.
+
+Exits with 1 if a write was lost, applied twice, or applied though refused, if
+the nodes differ at the end, or if the cluster did not become whole again.`
+
 func failoverCommand(f *flags) *cobra.Command {
 	var fault string
 	var o bench.Options
 	cmd := &cobra.Command{
 		Use:   "failover",
 		Short: "Break the cluster under writes, and count what was promised against what is there",
-		Long: `Break the cluster under writes, and count what was promised against what is there.
-
-Faults: crash (MAIN is killed), pause (MAIN hangs, and goes on later), leader (the
-controller that leads dies without giving up its lease), leader+main (both).
-Exits with 1 if a write was lost, applied twice or applied though refused, if the
-nodes differ at the end, or if the cluster did not become whole again.`,
-		Args: cobra.NoArgs,
+		Long:  failoverHelp,
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if o.Fault, err = bench.ParseFault(fault); err != nil {
@@ -80,14 +92,22 @@ func measure(ctx context.Context, f *flags, out io.Writer, figure func(context.C
 	o.ReplaceAfter = -1
 	return with(ctx, o, func(ctx context.Context, s *sandbox.Sandbox) error {
 		result, passed, err := figure(ctx, s)
-		line, jsonErr := json.Marshal(result)
-		if jsonErr != nil {
-			return fmt.Errorf("print the result: %w", jsonErr)
-		}
-		_, printErr := fmt.Fprintln(out, string(line))
-		if err == nil && !passed {
-			err = errFailed
-		}
-		return errors.Join(err, printErr, ctx.Err())
+		return errors.Join(report(out, result, passed, err), ctx.Err())
 	}, io.Discard)
+}
+
+// report prints a result as one line of JSON. It returns err, which kept it from
+// being better, or errFailed if it is bad in itself.
+func report(out io.Writer, result any, passed bool, err error) error {
+	line, jsonErr := json.Marshal(result)
+	if jsonErr != nil {
+		return errors.Join(err, fmt.Errorf("print the result: %w", jsonErr))
+	}
+	if _, printErr := fmt.Fprintln(out, string(line)); printErr != nil {
+		err = errors.Join(err, fmt.Errorf("print the result: %w", printErr))
+	}
+	if err == nil && !passed {
+		return errFailed
+	}
+	return err
 }

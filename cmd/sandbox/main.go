@@ -28,17 +28,15 @@ import (
 // version is set by the linker.
 var version = "dev"
 
-// errFailed is a result that was printed already.
-var errFailed = errors.New("failed")
+// errFailed is a result that is bad in itself.
+var errFailed = errors.New("not passed; the line of figures says why")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := root().ExecuteContext(ctx)
 	stop()
 	if err != nil {
-		if !errors.Is(err, errFailed) {
-			fmt.Fprintln(os.Stderr, "sandbox:", err)
-		}
+		fmt.Fprintln(os.Stderr, "sandbox:", err)
 		os.Exit(1)
 	}
 }

@@ -44,6 +44,9 @@ func (s *Sandbox) scene() scene {
 	}
 	if seen := s.seen.Load(); seen != nil {
 		sc.why, sc.conditions = s.memory.decided(seen), seen.Decision.Conditions
+		if epoch(seen.Record) != epoch(sc.record) {
+			sc.why = "" // it was about another reign
+		}
 		sc.sightings, sc.unseen = s.memory.merge(seen.Nodes)
 	}
 	sc.product = s.product(sc.sightings)
@@ -56,6 +59,14 @@ func (s *Sandbox) scene() scene {
 	}
 	sc.young = !s.served.Load() && time.Since(s.opened) < youth
 	return sc
+}
+
+// epoch returns the epoch of a record, 0 if there is none.
+func epoch(r *cluster.Record) cluster.Epoch {
+	if r == nil {
+		return 0
+	}
+	return r.Epoch
 }
 
 // youth is how long a sandbox may take to serve for the first time before that

@@ -40,12 +40,7 @@ func (s *Sandbox) Main() (cluster.Ordinal, bool) {
 }
 
 // Epoch returns the present reign's number.
-func (s *Sandbox) Epoch() cluster.Epoch {
-	if r := s.record.Load(); r != nil {
-		return r.Epoch
-	}
-	return 0
-}
+func (s *Sandbox) Epoch() cluster.Epoch { return epoch(s.record.Load()) }
 
 // Lacks says what is missing until the cluster is fully redundant.
 func (s *Sandbox) Lacks() string { return s.scene().lacks() }

@@ -132,7 +132,7 @@ func (s scene) recorded(r cluster.Record) ([]string, view.Tone) {
 	case cluster.Demoting:
 		return []string{"SWITCHOVER: " + main + " steps down for " + s.topology.Name(r.Target), epoch, "clients wait"}, view.Warn
 	}
-	if s.led() && !s.reigns() {
+	if !s.reigns() {
 		return []string{"MAIN " + main + " " + s.trouble(r.Main), epoch}, view.Bad
 	}
 	if s.warned("WritesBlocked") {

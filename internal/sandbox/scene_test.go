@@ -63,6 +63,10 @@ func TestSceneIsToldInOneSentenceAndWhatItLacks(t *testing.T) {
 			"MAIN is memgraph-0 · epoch 4 · protected by memgraph-1 · no controller leads at the moment", view.Warn, "no controller leads",
 		},
 		{
+			"MAIN hangs and nobody leads", func(s *scene) { s.infos[0].Paused, s.controllers[0].leads = true, false },
+			"MAIN memgraph-0 hangs · epoch 4 · no controller leads at the moment", view.Bad, "no controller leads",
+		},
+		{
 			"the leader is in the middle of something", func(s *scene) { s.stalled = true },
 			"MAIN is memgraph-0 · epoch 4 · protected by memgraph-1 · the leader waits for an answer", view.Warn, "the leader waits for an answer",
 		},

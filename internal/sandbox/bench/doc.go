@@ -13,7 +13,8 @@
 // writes_resumed_ms is the time from the fault to the first acknowledgement of
 // a write that was begun after it. Where nothing stops (the fault "leader"), it
 // is the longest time around the fault that any one writer went without an
-// acknowledgement. Percentiles are by nearest rank over the runs.
+// acknowledgement: writers whose gateway lives must notice nothing. Percentiles are
+// by nearest rank over the runs.
 //
 // # What it will not do
 //

@@ -81,10 +81,14 @@ const (
 	aftermath     = time.Second            // of writing after writes have resumed, and after what was paused goes on
 )
 
-// Report is the result; it prints as one line of JSON.
+// Report is the result; it prints as one line of JSON, whose first eight keys
+// others read in this order.
 type Report struct {
-	Fault         Fault     `json:"fault"`
-	Runs          int       `json:"runs"`
+	Fault Fault `json:"fault"`
+	Runs  int   `json:"runs"` // that healed
+	// WritesResumed is the time from the fault to the first acknowledgement of a
+	// write begun after it. The death of a leader alone stops no writes; there it
+	// is MaxGap, what any one writer had to wait at most.
 	WritesResumed Quantiles `json:"writes_resumed_ms"`
 	Acked         int       `json:"acked"`
 	Lost          int       `json:"lost"`

@@ -14,17 +14,18 @@ type Quantiles struct {
 	Max float64 `json:"max"`
 }
 
-// Summarize returns the quantiles of durations by nearest rank, zeros for none.
+// Summarize returns the quantiles of durations by nearest rank, zeros for none: the
+// pth percentile of n is the smallest of them that is not exceeded by at least p
+// in a hundred, so it is one that was measured. Below 100 the 99th is the largest.
 func Summarize(durations []time.Duration) Quantiles {
 	if len(durations) == 0 {
 		return Quantiles{}
 	}
 	sorted := slices.Sorted(slices.Values(durations))
-	rank := func(q float64) float64 {
-		i := int(math.Ceil(q*float64(len(sorted)))) - 1
-		return milliseconds(sorted[max(i, 0)])
+	rank := func(percent int) float64 {
+		return milliseconds(sorted[(percent*len(sorted)+99)/100-1]) // rounded up, in whole numbers
 	}
-	return Quantiles{P50: rank(0.50), P99: rank(0.99), Max: rank(1)}
+	return Quantiles{P50: rank(50), P99: rank(99), Max: rank(100)}
 }
 
 // milliseconds returns d in milliseconds, to the tenth.

@@ -40,18 +40,34 @@ func TestClassifyCallsRefusedOnlyWhatWasNotApplied(t *testing.T) {
 }
 
 func TestQuantilesAreNearestRank(t *testing.T) {
-	var ds []time.Duration
-	for i := range 200 {
-		ds = append(ds, time.Duration(200-i)*time.Millisecond)
-	}
-	if got, want := Summarize(ds), (Quantiles{P50: 100, P99: 198, Max: 200}); got != want {
-		t.Errorf("of 1..200 ms = %+v; want %+v", got, want)
+	for _, tt := range []struct {
+		n        int // of 1 ms, 2 ms … n ms
+		p50, p99 float64
+	}{{1, 1, 1}, {2, 1, 2}, {3, 2, 3}, {4, 2, 4}, {5, 3, 5}, {50, 25, 50}, {99, 50, 99}, {100, 50, 99}, {101, 51, 100}, {200, 100, 198}} {
+		var ds []time.Duration
+		for i := range tt.n {
+			ds = append(ds, time.Duration(tt.n-i)*time.Millisecond)
+		}
+		if got, want := Summarize(ds), (Quantiles{P50: tt.p50, P99: tt.p99, Max: float64(tt.n)}); got != want {
+			t.Errorf("of 1..%d ms = %+v; want %+v", tt.n, got, want)
+		}
 	}
 	if got, want := Summarize([]time.Duration{1234 * time.Microsecond}), (Quantiles{P50: 1.2, P99: 1.2, Max: 1.2}); got != want {
 		t.Errorf("of one = %+v; want %+v", got, want)
 	}
 	if got := Summarize(nil); got != (Quantiles{}) {
 		t.Errorf("of none = %+v; want zeros", got)
+	}
+}
+
+func TestAnyWrongFailsTheBench(t *testing.T) {
+	if r := (Report{Acked: 9, Unknown: 2, Refused: 3, ClientErrors: 5}); !r.Passed() {
+		t.Error("a report without anything wrong fails")
+	}
+	for _, r := range []Report{{Lost: 1}, {Dup: 1}, {RefusedFound: 1}, {Unequal: 1}, {Problem: "not healed"}} {
+		if r.Passed() {
+			t.Errorf("%+v passes", r)
+		}
 	}
 }
 

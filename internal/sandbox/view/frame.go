@@ -207,12 +207,12 @@ func (f frame) event(e Event) []string {
 	if e.Tone == Good {
 		mark = " " // only what needs attention stands out
 	}
-	at := " " + e.At.Format("15:04:05") + " " + mark + " "
+	at := e.At.Format(" 15:04:05 ")
 	var lines []string
 	for _, l := range wrap(e.Text, f.width-indent-1, 2) {
 		at = fit(at, f.width)
-		lines = append(lines, f.theme.dim.Render(at)+f.theme.tone(e.Tone).Render(fit(l, f.width-lipgloss.Width(at))))
-		at = strings.Repeat(" ", indent)
+		lines = append(lines, f.theme.dim.Render(at)+f.theme.tone(e.Tone).Render(fit(mark+" "+l, f.width-lipgloss.Width(at))))
+		at, mark = strings.Repeat(" ", indent-2), " "
 	}
 	return lines
 }

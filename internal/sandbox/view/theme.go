@@ -18,7 +18,8 @@ type theme struct {
 	sentence lipgloss.Style // added to the tone
 }
 
-// newTheme returns the colours for a dark or a light terminal.
+// newTheme returns the colours for a dark or a light terminal. All are among the
+// 256 that every terminal has.
 func newTheme(dark bool) theme {
 	pick := lipgloss.LightDark(dark)
 	fg := func(light, dark string) lipgloss.Style {
@@ -27,15 +28,15 @@ func newTheme(dark bool) theme {
 	return theme{
 		bar: lipgloss.NewStyle().Bold(true).
 			Foreground(lipgloss.Color("#FFFFFF")).
-			Background(pick(lipgloss.Color("#C2410C"), lipgloss.Color("#9A3412"))),
-		address:  fg("#0E7490", "#67E8F9").Bold(true),
-		dim:      fg("#6B7280", "#8B93A1"),
-		head:     fg("#9A3412", "#FDBA74").Bold(true),
+			Background(pick(lipgloss.Color("#AF5F00"), lipgloss.Color("#875F00"))),
+		address:  fg("#005F87", "#5FD7FF").Bold(true),
+		dim:      fg("#6C6C6C", "#8A8A8A"),
+		head:     fg("#6C6C6C", "#8A8A8A").Bold(true),
 		text:     lipgloss.NewStyle(),
-		good:     fg("#15803D", "#4ADE80"),
-		warn:     fg("#A16207", "#FACC15"),
-		bad:      fg("#B91C1C", "#F87171"),
-		star:     fg("#C2410C", "#FB923C").Bold(true),
+		good:     fg("#008700", "#5FD787"),
+		warn:     fg("#875F00", "#FFD700"),
+		bad:      fg("#AF0000", "#FF5F5F"),
+		star:     fg("#D75F00", "#FF8700").Bold(true),
 		sentence: lipgloss.NewStyle().Bold(true),
 	}
 }

@@ -93,8 +93,8 @@ func New(o Options) (*Replica, error) {
 // confirmer asks Memgraph on the gateway's behalf.
 type confirmer struct{ nodes *memgraph.Nodes }
 
-func (c confirmer) Confirm(ctx context.Context, addr string) (gateway.Guard, error) {
-	guard, err := c.nodes.Confirm(ctx, addr)
+func (c confirmer) Confirm(ctx context.Context, addr, database string) (gateway.Guard, error) {
+	guard, err := c.nodes.Confirm(ctx, addr, database)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func (t *routes) of(rec cluster.Record, uid string) gateway.Route {
 	}
 	t.uid = uid
 	t.last = t.base + uint64(rec.Epoch)
-	r := gateway.Route{Epoch: t.last}
+	r := gateway.Route{Epoch: t.last, Database: rec.UUID}
 	if int(rec.Main) < len(t.topology) {
 		r.Main = t.topology[rec.Main].Bolt
 	}

@@ -120,7 +120,7 @@ func (in Input) found(n Ordinal, why string) Decision {
 		if l := in.Last; l != nil && l.Main == n && l.MainProcess == s.Process && s.Process.Known() {
 			next.Epoch, next.History = l.Epoch, l.History // the same reign: its clients stay
 		}
-		next.Readers, next.Joined = base.readers(), base.joinedNow()
+		next.Readers, next.Joined, next.Databases = base.readers(), base.joinedNow(), base.databases()
 		for _, r := range s.Replicas {
 			if r.Node != NoNode && r.Mode == s.Version.SeatMode() && r.Whole() {
 				next.Seat = r.Node

@@ -73,6 +73,12 @@ func (in Input) recordConditions(add func(string, Severity, Ordinal, string, ...
 	if open && in.Nodes[rec.Main].is(RoleMain) && in.refusing() {
 		add("WritesBlocked", Alarm, NoNode, "MAIN refuses writes until the replica it waits for is back, or another has taken the seat")
 	}
+	for _, n := range in.others(rec.Main) {
+		if in.stranger(n) {
+			add("Stranger", Alarm, n, "%s holds %d vertices of database %s, which was never this cluster's: look whose they are, then wipe it, or request its rebuild",
+				in.name(n), in.Nodes[n].Data.Vertices, in.Nodes[n].Data.UUID)
+		}
+	}
 	for _, r := range in.Nodes[rec.Main].Replicas {
 		switch {
 		case r.Node == NoNode:

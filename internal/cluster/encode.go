@@ -26,6 +26,7 @@ const (
 	keyHeirs       = "heirs"
 	keyJoined      = "joined"
 	keyReplace     = "replace"
+	keyDatabases   = "databases"
 	keyStale       = "stale"
 	keyReaders     = "readers"
 	keyRebuilds    = "rebuild"
@@ -78,6 +79,7 @@ func (r Record) Encode() map[string]string {
 	put(keyPromotable, toJSON(r.Promotable), len(r.Promotable) == 0)
 	put(keyHeirs, toJSON(r.Heirs), len(r.Heirs) == 0)
 	put(keyJoined, toJSON(r.Joined), len(r.Joined) == 0)
+	put(keyDatabases, toJSON(r.Databases), len(r.Databases) == 0)
 	put(keyReaders, toJSON(r.Readers), len(r.Readers) == 0)
 	put(keyRebuilds, toJSON(r.Rebuilds), len(r.Rebuilds) == 0)
 	put(keyHistory, toJSON(r.History), len(r.History) == 0)
@@ -117,6 +119,7 @@ func Decode(data map[string]string) (Record, error) {
 	d.json(keyPromotable, &r.Promotable, "a list of proofs as JSON")
 	d.json(keyHeirs, &r.Heirs, "a list of proofs as JSON")
 	d.json(keyJoined, &r.Joined, "a list of processes as JSON")
+	d.json(keyDatabases, &r.Databases, "a list of uuids as JSON")
 	d.json(keyReaders, &r.Readers, "a list of ordinals as JSON")
 	d.json(keyRebuilds, &r.Rebuilds, "a list of rebuilds as JSON")
 	d.json(keyHistory, &r.History, "a list of reigns as JSON")
@@ -134,6 +137,7 @@ func Decode(data map[string]string) (Record, error) {
 // tidy makes empty lists nil, so that equal records are equal values.
 func (r Record) tidy() Record {
 	r.Promotable, r.Heirs, r.Joined = orNil(r.Promotable), orNil(r.Heirs), orNil(r.Joined)
+	r.Databases = orNil(r.Databases)
 	r.Readers, r.Rebuilds, r.History = orNil(r.Readers), orNil(r.Rebuilds), orNil(r.History)
 	return r
 }

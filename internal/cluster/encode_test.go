@@ -15,7 +15,7 @@ func fullRecord() Record {
 	return Record{
 		Main: 2, LastUpdated: at, Version: "1.0", Epoch: 9, Stage: Promoting, Target: 1, MainProcess: p, UUID: "u",
 		Seat: 0, Promotable: []Proof{{Node: 0, Process: p, UUID: "u"}}, Heirs: []Proof{{Node: 1, Process: p}},
-		Joined: []Process{p, {}, p}, Replace: p, Stale: true, Readers: []Ordinal{0, 1},
+		Joined: []Process{p, {}, p}, Replace: p, Stale: true, Databases: []string{"u", "v"}, Readers: []Ordinal{0, 1},
 		Rebuilds: []Rebuild{{Node: 1, Process: p, Reason: "diverged"}}, Paused: true, Leader: "c-0", Reason: "why",
 		History: []Reign{{Epoch: 9, Main: 2, Began: at, Reason: "why"}}, Foreign: map[string]string{"theirs": "kept"},
 	}
@@ -52,7 +52,7 @@ func TestBrokenKeysAreNamed(t *testing.T) {
 	for key, value := range map[string]string{
 		keyMain: "one", keyLastUpdated: "yesterday", keyEpoch: "-1", keyStage: "resting", keyTarget: "-3", keySeat: "x",
 		keyPaused: "maybe", keyStale: "2", keyMainProcess: "{", keyReplace: "7", keyPromotable: `[{"node":-1}]`, keyHeirs: `[{"node":-2}]`,
-		keyJoined: "{}", keyReaders: "[-1]", keyRebuilds: `[{"node":-1}]`, keyHistory: "yes",
+		keyJoined: "{}", keyDatabases: "u", keyReaders: "[-1]", keyRebuilds: `[{"node":-1}]`, keyHistory: "yes",
 	} {
 		data := maps.Clone(good)
 		data[key] = value

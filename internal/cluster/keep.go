@@ -94,7 +94,7 @@ func (in Input) unprotecting(p Proof) string {
 // demoteOthers makes a node step down that says it is MAIN and is not.
 func (in Input) demoteOthers() (Decision, bool) {
 	for _, n := range in.others(in.Record.Main) {
-		if !in.Nodes[n].is(RoleMain) || in.unusable(n) != "" {
+		if !in.Nodes[n].is(RoleMain) || in.unusable(n) != "" || in.stranger(n) {
 			continue
 		}
 		step := Step{Kind: Demote, Node: n, Epoch: in.Record.Epoch}
@@ -134,8 +134,7 @@ func (in Input) register() (Decision, bool) {
 // release ends a quiesce.
 func (in Input) release(next Record) Record {
 	next.Stage = Serving
-	next.Readers = in.readers()
-	next.Joined = in.joinedNow()
+	next.Readers, next.Joined, next.Databases = in.readers(), in.joinedNow(), in.databases()
 	return next
 }
 
@@ -231,7 +230,7 @@ func (in Input) began() time.Time {
 func (in Input) bookkeep() (Decision, bool) {
 	rec := in.Record
 	next := rec.clone()
-	next.Readers, next.Joined = in.readers(), in.joinedNow()
+	next.Readers, next.Joined, next.Databases = in.readers(), in.joinedNow(), in.databases()
 	next.Rebuilds = slices.DeleteFunc(next.Rebuilds, in.rebuilt)
 	if !next.MainProcess.Known() { // a record with the three fixed keys alone
 		next.MainProcess = in.Nodes[rec.Main].Process
@@ -241,7 +240,7 @@ func (in Input) bookkeep() (Decision, bool) {
 	}
 	next.Epoch = max(next.Epoch, 1)
 	lost := slices.ContainsFunc(rec.Readers, func(n Ordinal) bool { return !slices.Contains(next.Readers, n) })
-	same := slices.Equal(next.Readers, rec.Readers) && slices.Equal(next.Joined, rec.Joined) && len(next.Rebuilds) == len(rec.Rebuilds) &&
+	same := slices.Equal(next.Readers, rec.Readers) && slices.Equal(next.Joined, rec.Joined) && slices.Equal(next.Databases, rec.Databases) && len(next.Rebuilds) == len(rec.Rebuilds) &&
 		next.MainProcess == rec.MainProcess && next.UUID == rec.UUID && next.Epoch == rec.Epoch
 	if same || !lost && in.Now.Sub(rec.LastUpdated) < rest {
 		return Decision{}, false
@@ -290,6 +289,27 @@ func (in Input) readers() []Ordinal {
 				list = append(list, n)
 			}
 		}
+	}
+	return list
+}
+
+// databases returns the database_uuids known to be this cluster's, with those of
+// MAIN and of the replicas that follow it now.
+func (in Input) databases() []string {
+	list := slices.Clone(in.Record.Databases)
+	add := func(d Data) {
+		if d.Known && d.UUID != "" && !slices.Contains(list, d.UUID) {
+			list = append(list, d.UUID)
+		}
+	}
+	add(in.Nodes[in.Record.Main].Data)
+	for _, r := range in.Nodes[in.Record.Main].Replicas {
+		if r.Node != NoNode && r.Whole() && in.Nodes[r.Node].is(RoleReplica) {
+			add(in.Nodes[r.Node].Data)
+		}
+	}
+	if over := len(list) - databasesLength; over > 0 {
+		list = list[over:]
 	}
 	return list
 }

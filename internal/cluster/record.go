@@ -74,6 +74,10 @@ type Record struct {
 	// chosen: if all survivors refuse it, that is why.
 	Stale bool
 
+	// Databases are the database_uuids of the nodes that have followed or been
+	// MAIN. A node with data of another one is a stranger, and left alone.
+	Databases []string
+
 	Readers  []Ordinal // replicas fit for the read-only door
 	Rebuilds []Rebuild
 	Paused   bool
@@ -85,7 +89,10 @@ type Record struct {
 	Foreign map[string]string
 }
 
-const historyLength = 20
+const (
+	historyLength   = 20
+	databasesLength = 50
+)
 
 // Proof returns the proof for node n, if it is promotable.
 func (r Record) Proof(n Ordinal) (Proof, bool) { return proof(r.Promotable, n) }
@@ -122,6 +129,7 @@ func (r Record) clone() Record {
 	r.Promotable = slices.Clone(r.Promotable)
 	r.Heirs = slices.Clone(r.Heirs)
 	r.Joined = slices.Clone(r.Joined)
+	r.Databases = slices.Clone(r.Databases)
 	r.Readers = slices.Clone(r.Readers)
 	r.Rebuilds = slices.Clone(r.Rebuilds)
 	r.History = slices.Clone(r.History)

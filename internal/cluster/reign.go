@@ -222,8 +222,7 @@ func (in Input) serve(promotable []Proof) Decision {
 	next := rec.clone()
 	next.Stage, next.Heirs, next.Stale, next.Replace = Serving, nil, false, Process{}
 	next.MainProcess, next.UUID, next.Promotable = s.Process, s.Data.UUID, promotable
-	next.Readers = in.readers()
-	next.Joined = in.joinedNow()
+	next.Readers, next.Joined, next.Databases = in.readers(), in.joinedNow(), in.databases()
 	protected := "unprotected until a replica has the seat"
 	switch {
 	case len(promotable) > 0:

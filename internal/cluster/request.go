@@ -10,18 +10,21 @@ type Ask uint8
 const (
 	AskAdopt   Ask = iota + 1 // bootstrap with Node as MAIN, whatever the others hold
 	AskPromote                // promote Node, accepting the loss of writes it does not hold
+	AskRebuild                // move Node's data aside and have it copy MAIN anew
 	AskPause                  // decide nothing until resumed
 	AskResume
 )
 
 // String returns the word a human types.
-func (a Ask) String() string { return word(a, "nothing", "adopt", "promote", "pause", "resume") }
+func (a Ask) String() string {
+	return word(a, "nothing", "adopt", "promote", "rebuild", "pause", "resume")
+}
 
 // Request is one wish of a human.
 type Request struct {
 	ID             string
 	Ask            Ask
-	Node           Ordinal // adopt, promote
+	Node           Ordinal // adopt, promote, rebuild
 	AcceptDataLoss bool    // promote
 }
 
@@ -40,13 +43,14 @@ func (in Input) answer(r Request) Decision {
 	rec := in.Record
 	named := r.Node >= 0 && int(r.Node) < len(in.Nodes)
 	switch {
-	case r.Ask == AskAdopt || r.Ask == AskPromote:
+	case r.Ask == AskAdopt || r.Ask == AskPromote || r.Ask == AskRebuild:
 		if !named {
 			return wait("%s refused: %s is no node of this cluster, which has %d", r.Ask, r.Node, len(in.Nodes))
 		}
 	case r.Ask != AskPause && r.Ask != AskResume:
 		return wait("request %s refused: it asks for nothing that is known", r.ID)
-	case rec == nil:
+	}
+	if rec == nil && r.Ask != AskAdopt {
 		return wait("%s refused: there is no record yet", r.Ask)
 	}
 	switch r.Ask {
@@ -54,6 +58,8 @@ func (in Input) answer(r Request) Decision {
 		return in.adopt(r)
 	case AskPromote:
 		return in.promoteAnyway(r)
+	case AskRebuild:
+		return in.rebuildAnyway(r)
 	}
 	next := rec.clone()
 	next.Paused, next.Reason = r.Ask == AskPause, r.Ask.String()+" by request"
@@ -100,4 +106,24 @@ func (in Input) promoteAnyway(r Request) Decision {
 		next.Reason = "promoted by request, accepting the loss of writes " + name + " does not hold"
 	}
 	return record(next, "%s is promoted by request, accepting the loss of writes it does not hold", name)
+}
+
+func (in Input) rebuildAnyway(r Request) Decision {
+	rec, name := in.Record, in.name(r.Node)
+	s := in.Nodes[r.Node]
+	_, promotable := rec.Proof(r.Node)
+	_, asked := rec.Rebuild(r.Node)
+	switch {
+	case r.Node == rec.Main:
+		return wait("rebuild refused: %s is MAIN", name)
+	case promotable:
+		return wait("rebuild refused: %s holds every acknowledged write and protects them; nothing is wrong with it", name)
+	case rec.Stage != Serving || !s.Process.Known():
+		return wait("rebuild refused: it takes a MAIN that serves and a running %s; try again", name)
+	case asked:
+		return wait("%s is being rebuilt already", name)
+	}
+	next := rec.clone()
+	next.Rebuilds = append(next.Rebuilds, Rebuild{Node: r.Node, Process: s.Process, Reason: "by request"})
+	return record(next, "%s is rebuilt by request: its data is moved aside and it copies %s anew", name, in.name(rec.Main))
 }

@@ -139,7 +139,7 @@ func (w *world) command(d *datadriven.TestData) error {
 	case "lead":
 		w.attempts, w.term, w.sighted = Attempts{}, w.now, make([]Sighting, len(w.nodes))
 	case "request":
-		ask := map[string]Ask{"adopt": AskAdopt, "promote": AskPromote, "pause": AskPause, "resume": AskResume}[word(0)]
+		ask := map[string]Ask{"adopt": AskAdopt, "promote": AskPromote, "rebuild": AskRebuild, "pause": AskPause, "resume": AskResume}[word(0)]
 		node, _ := strconv.Atoi(word(1))
 		w.requests = append(w.requests, Request{ID: "r", Ask: ask, Node: Ordinal(node), AcceptDataLoss: word(2) == "accept-data-loss"})
 	case "wait":

@@ -1,5 +1,7 @@
 package cluster
 
+import "slices"
+
 // topology returns the next change to MAIN's registrations. It reports true also
 // if there is only something to wait for, and false if all is as it should be.
 // The caller sees to it that no new work reaches MAIN meanwhile.
@@ -187,11 +189,20 @@ func (in Input) attempt(s Step, format string, args ...any) (Decision, bool) {
 // answers and is not waiting for its data to be moved aside.
 func (in Input) eligible(n Ordinal) bool {
 	s := in.Nodes[n]
-	if !s.is(RoleReplica) || in.unusable(n) != "" {
+	if !s.is(RoleReplica) || in.unusable(n) != "" || in.stranger(n) {
 		return false
 	}
 	b, rebuilding := in.Record.Rebuild(n)
 	return !rebuilding || b.Process.ID != s.Process.ID
+}
+
+// stranger reports whether node n holds data of a database that was never this
+// cluster's: the volume, or the address, is somebody else's. REGISTER would take
+// such a replica away from its own MAIN, and could not make it follow ours
+// (recorded on 3.6.2: it stays invalid).
+func (in Input) stranger(n Ordinal) bool {
+	d, known := in.Nodes[n].Data, in.Record.Databases
+	return in.Nodes[n].Contact == Answered && d.Known && !d.Empty() && d.UUID != "" && len(known) > 0 && !slices.Contains(known, d.UUID)
 }
 
 // near reports whether node n follows MAIN closely enough to be worth a seat.

@@ -11,6 +11,7 @@ import (
 // All fields but pause are guarded by Gateway.mu.
 type node struct {
 	addr     string
+	database string                // of a MAIN: what it must hold to be confirmed
 	epoch    uint64                // of a MAIN; zero for readers
 	sessions map[*session]struct{} // dialing ones included
 	gone     chan struct{}         // closed when the node ends
@@ -108,12 +109,17 @@ func (g *Gateway) Follow(r Route) {
 // sessions cut. g.mu is held.
 func (g *Gateway) followMain(old Route) int {
 	r, cut := g.route, 0
-	fresh := r.Epoch != old.Epoch || r.Main != old.Main
+	// A database that was not known before is no other one: MAIN stays.
+	fresh := r.Epoch != old.Epoch || r.Main != old.Main || r.Database != old.Database && old.Database != ""
+	if !fresh && g.main != nil {
+		g.main.database = r.Database
+	}
 	if fresh {
 		cut = g.main.end()
 		g.main = nil
 		if r.Main != "" {
 			g.main = newNode(r.Main, r.Epoch)
+			g.main.database = r.Database
 			g.main.confirmed = g.opt.Confirmer == nil
 		}
 	}

@@ -8,9 +8,10 @@ import (
 
 // Confirmer asks servers whether they are MAIN.
 type Confirmer interface {
-	// Confirm returns a Guard if the server at addr answers that it is MAIN,
-	// and an error if it cannot be asked or is not. It obeys ctx.
-	Confirm(ctx context.Context, addr string) (Guard, error)
+	// Confirm returns a Guard if the server at addr answers that it is MAIN of
+	// database, as Route has it, and an error if it cannot be asked or is not.
+	// It obeys ctx.
+	Confirm(ctx context.Context, addr, database string) (Guard, error)
 }
 
 // Guard is an idle connection to the very process that said it is MAIN.
@@ -98,8 +99,9 @@ func (g *Gateway) confirm(ctx context.Context, m *node) (Guard, error) {
 	} else {
 		cancel()
 	}
+	database := m.database
 	g.mu.Unlock()
-	guard, err := g.opt.Confirmer.Confirm(ctx, m.addr)
+	guard, err := g.opt.Confirmer.Confirm(ctx, m.addr, database)
 	if err == nil && guard == nil {
 		err = errNoGuard
 	}

@@ -40,7 +40,7 @@ func TestReplicaNamedByTheRouteGetsNoClient(t *testing.T) {
 	w := newWorld(a)
 	g := start(t, Options{Confirmer: confirmFunc(func(ctx context.Context, addr string) (Guard, error) {
 		asked.Add(1)
-		return w.Confirm(ctx, addr)
+		return w.Confirm(ctx, addr, "")
 	})})
 	g.Follow(Route{Epoch: 1, Main: a.addr(), State: Open})
 	c := connect(t, g.opt.ReadWrite)
@@ -56,7 +56,7 @@ func TestReplicaNamedByTheRouteGetsNoClient(t *testing.T) {
 
 type confirmFunc func(context.Context, string) (Guard, error)
 
-func (f confirmFunc) Confirm(ctx context.Context, addr string) (Guard, error) { return f(ctx, addr) }
+func (f confirmFunc) Confirm(ctx context.Context, addr, _ string) (Guard, error) { return f(ctx, addr) }
 
 // The process dies while a client's connection to it is being made: the
 // connection that comes up belongs to another process and is not used.
@@ -104,7 +104,7 @@ func TestNewEpochEndsDialAndQuestion(t *testing.T) {
 			if addr == "hole:1" {
 				return &guard{done: make(chan struct{}), closed: make(chan struct{})}, nil
 			}
-			return w.Confirm(ctx, addr)
+			return w.Confirm(ctx, addr, "")
 		}),
 		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if addr == "hole:1" {
@@ -130,7 +130,7 @@ func TestGuardIsGivenUpWithItsEpoch(t *testing.T) {
 	given := make(chan *guard, 10)
 	w := newWorld(a)
 	g := start(t, Options{Confirmer: confirmFunc(func(ctx context.Context, addr string) (Guard, error) {
-		gd, err := w.Confirm(ctx, addr)
+		gd, err := w.Confirm(ctx, addr, "")
 		if err == nil {
 			given <- gd.(*guard)
 		}

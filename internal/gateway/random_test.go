@@ -54,7 +54,7 @@ func (l *lab) node(addr string) *labNode {
 	return l.nodes[n]
 }
 
-func (l *lab) Confirm(_ context.Context, addr string) (Guard, error) {
+func (l *lab) Confirm(_ context.Context, addr, _ string) (Guard, error) {
 	n := l.node(addr)
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -52,10 +52,11 @@ func (d Door) String() string {
 // their Main, whatever its State; sessions to a reader live as long as it is
 // among Readers.
 type Route struct {
-	Epoch   uint64   // the reign; a Route with a smaller epoch than the current one is ignored
-	Main    string   // host:port of MAIN's Bolt port; empty while there is none
-	State   State    // zero is Closed
-	Readers []string // host:port of the replicas fit for reading; Main is ignored if listed
+	Epoch    uint64   // the reign; a Route with a smaller epoch than the current one is ignored
+	Main     string   // host:port of MAIN's Bolt port; empty while there is none
+	Database string   // what tells this MAIN from another one at its address; empty: nothing
+	State    State    // zero is Closed
+	Readers  []string // host:port of the replicas fit for reading; Main is ignored if listed
 }
 
 // own returns a copy of r in normal form: Readers sorted, without duplicates
@@ -70,5 +71,5 @@ func (r Route) own() Route {
 
 // sameDoor reports whether r and o differ in nothing but their Readers.
 func (r Route) sameDoor(o Route) bool {
-	return r.Epoch == o.Epoch && r.Main == o.Main && r.State == o.State
+	return r.Epoch == o.Epoch && r.Main == o.Main && r.Database == o.Database && r.State == o.State
 }

@@ -134,7 +134,7 @@ func newWorld(servers ...*server) world {
 	return w
 }
 
-func (w world) Confirm(_ context.Context, addr string) (Guard, error) {
+func (w world) Confirm(_ context.Context, addr, _ string) (Guard, error) {
 	s := w[addr]
 	if s == nil {
 		return nil, errors.New("no such server")

@@ -13,6 +13,10 @@ import (
 // ErrNotMain reports that the node at an address answered and is not MAIN.
 var ErrNotMain = errors.New("node is not main")
 
+// ErrOtherDatabase reports that a MAIN answered at an address that is not the
+// cluster's: the address was taken over by another Memgraph.
+var ErrOtherDatabase = errors.New("main holds another database")
+
 const (
 	// heartbeat is how often a guarded connection is used. Memgraph closes
 	// sessions idle for --bolt-session-inactivity-timeout (1800 s by default).
@@ -31,10 +35,12 @@ type Guard struct {
 	done chan struct{}
 }
 
-// Confirm connects to addr, checks that MAIN answers there, and guards the
-// connection. The error is ErrNotMain if the node has another role. The Guard
-// outlives ctx; the caller must Close it.
-func (n *Nodes) Confirm(ctx context.Context, addr string) (*Guard, error) {
+// Confirm connects to addr, checks that MAIN answers there and that it holds
+// database (its database_uuid; empty: any), and guards the connection. The error
+// is ErrNotMain if the node has another role, ErrOtherDatabase if an address was
+// taken over by a Memgraph that is none of ours. The Guard outlives ctx; the
+// caller must Close it.
+func (n *Nodes) Confirm(ctx context.Context, addr, database string) (*Guard, error) {
 	ctx, cancel := context.WithTimeout(ctx, confirmLimit)
 	defer cancel()
 	g, role, err := guard(ctx, addr, n.login, cluster.RoleMain)
@@ -45,7 +51,32 @@ func (n *Nodes) Confirm(ctx context.Context, addr string) (*Guard, error) {
 		_ = g.Close()
 		return nil, fmt.Errorf("confirm main at %s: %w but %s", addr, ErrNotMain, role)
 	}
+	if err := n.holds(ctx, addr, database); err != nil {
+		_ = g.Close()
+		return nil, fmt.Errorf("confirm main at %s: %w", addr, err)
+	}
 	return g, nil
+}
+
+// holds asks the server at addr, which a guard stands to, for its database. As
+// long as the guard stands, no other process can have taken its port.
+func (n *Nodes) holds(ctx context.Context, addr, database string) error {
+	if database == "" {
+		return nil
+	}
+	l, err := newLine(addr, n.login)
+	if err != nil {
+		return err
+	}
+	defer l.close(ctx)
+	l.name(ctx)
+	switch d := l.storage(ctx); {
+	case !d.Known:
+		return errors.New("it does not say which database it holds")
+	case d.UUID != database:
+		return fmt.Errorf("%w: %s, not %s", ErrOtherDatabase, d.UUID, database)
+	}
+	return nil
 }
 
 // guard connects to addr, asks its role and watches the connection from there.

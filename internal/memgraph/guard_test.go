@@ -28,7 +28,7 @@ func done(g *Guard) bool {
 func TestGuardSeesTheEndAtOnce(t *testing.T) {
 	f := newFake(t)
 	n := newNodes(t, Options{}, f.addr)
-	g, err := n.Confirm(t.Context(), f.addr)
+	g, err := n.Confirm(t.Context(), f.addr, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestGuardOutlivesItsContextAndEndsWithClose(t *testing.T) {
 	f := newFake(t)
 	n := newNodes(t, Options{}, f.addr)
 	ctx, cancel := context.WithCancel(t.Context())
-	g, err := n.Confirm(ctx, f.addr)
+	g, err := n.Confirm(ctx, f.addr, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +66,29 @@ func TestGuardOutlivesItsContextAndEndsWithClose(t *testing.T) {
 	_ = g.Close()
 }
 
+func TestConfirmRefusesAnotherDatabase(t *testing.T) {
+	f := newFake(t)
+	n := newNodes(t, Options{}, f.addr)
+	g, err := n.Confirm(t.Context(), f.addr, "9281dd9a-3198-448e-8da2-cbc6e4be9aea")
+	if err != nil {
+		t.Fatalf("main with the right database: %v", err)
+	}
+	_ = g.Close()
+	g, err = n.Confirm(t.Context(), f.addr, "somebody else's")
+	if err == nil {
+		_ = g.Close()
+	}
+	if !errors.Is(err, ErrOtherDatabase) {
+		t.Errorf("main with another database: %v, want ErrOtherDatabase", err)
+	}
+	f.say(storageOfCurrent, fails("no"))
+	f.say(storageOfAll, fails("no"))
+	if g, err := n.Confirm(t.Context(), f.addr, "x"); err == nil {
+		_ = g.Close()
+		t.Error("a main that does not say what it holds was confirmed")
+	}
+}
+
 func TestConfirmRefusesWhatIsNotMain(t *testing.T) {
 	replica, locked, broken := newFake(t), newFake(t), newFake(t)
 	replica.say("SHOW REPLICATION ROLE", roleReply("replica"))
@@ -77,7 +100,7 @@ func TestConfirmRefusesWhatIsNotMain(t *testing.T) {
 		"closed": closedPort(t), "black hole": mute(t), "http": speaks(t, []byte("HTTP/1.1 400\r\n\r\n")),
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		g, err := n.Confirm(ctx, addr)
+		g, err := n.Confirm(ctx, addr, "")
 		cancel()
 		if err == nil {
 			_ = g.Close()
@@ -95,7 +118,7 @@ func TestConfirmLogsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := n.Confirm(t.Context(), f.addr)
+	g, err := n.Confirm(t.Context(), f.addr, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +247,7 @@ func TestWatchAndLookOverTLS(t *testing.T) {
 	if s := n.Look(t.Context(), 0); s.Contact != cluster.Answered {
 		t.Errorf("look over tls = %+v", s)
 	}
-	g, err := n.Confirm(t.Context(), f.addr)
+	g, err := n.Confirm(t.Context(), f.addr, "")
 	if err != nil {
 		t.Fatal(err)
 	}

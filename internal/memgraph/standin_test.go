@@ -209,7 +209,7 @@ func story(tr *trial) {
 // killUnderWatch kills node o while Watch and a Guard hold it.
 func (tr *trial) killUnderWatch(o int) {
 	tr.Helper()
-	guard, err := tr.nodes.Confirm(tr.Context(), tr.servers[o].node.Bolt)
+	guard, err := tr.nodes.Confirm(tr.Context(), tr.servers[o].node.Bolt, "")
 	if err != nil {
 		tr.Fatal(err)
 	}

@@ -15,11 +15,11 @@ build: ## build bin/sandbox and bin/memgraph-standin
 
 ##@ Test
 .PHONY: test
-test: ## unit tests with the race detector (MEMGRAPH_TEST_ARGS="-run X -count 1" …)
-	$(GO) test -race $(MEMGRAPH_TEST_ARGS) ./...
+test: ## unit tests with the race detector (TESTARGS="-run X -count 1" …)
+	$(GO) test -race $(TESTARGS) ./...
 
 .PHONY: contract
-contract: ## judge three stand-ins, or MEMGRAPH=/path/to/memgraph, by the thirty behaviours (ARGS="--run 5 --version 3.6.2")
+contract: ## judge stand-ins of six releases, or MEMGRAPH=/path/to/memgraph, by the thirty behaviours (ARGS="--run 5 --version 3.6.2")
 	$(GO) run ./test/contract $(ARGS)
 
 .PHONY: fuzz
@@ -35,7 +35,7 @@ scenarios: ## write down what the core decides now; then read git diff: a change
 
 ##@ Measure
 .PHONY: bench-failover
-bench-failover: build ## one JSON line a fault: how fast writes resume, and that none is lost (RUNS=50)
+bench-failover: build ## one JSON line a fault: how fast writes resume, and that none is lost (RUNS=50 LEADER_RUNS=5: 10 minutes)
 	@for fault in crash pause leader leader+main; do \
 	  runs=$(or $(RUNS),50); case $$fault in leader*) runs=$(or $(LEADER_RUNS),5);; esac; \
 	  bin/sandbox bench failover --fault $$fault --runs $$runs || exit 1; done
@@ -49,7 +49,8 @@ bench-idle: build ## one JSON line: CPU of three quiet controllers
 check: test lint vuln ## test, lint and known vulnerabilities: what a change must pass
 
 .PHONY: lint
-lint: ## static checks of .golangci.yml
+lint: ## static checks of .golangci.yml, and a tidy go.mod
+	$(GO) mod tidy -diff
 	$(TOOL) golangci-lint run ./...
 
 .PHONY: vuln

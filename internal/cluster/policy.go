@@ -53,11 +53,11 @@ type Policy struct {
 	Durability Durability
 }
 
-// DefaultPolicy returns the values of the chart.
+// DefaultPolicy returns the values that hold unless somebody turns them.
 func DefaultPolicy() Policy {
 	return Policy{
 		FailAfter:        3 * time.Second,
-		StandbyGrace:     500 * time.Millisecond,
+		StandbyGrace:     200 * time.Millisecond,
 		SeatWait:         300 * time.Millisecond,
 		QuiesceFor:       400 * time.Millisecond,
 		BootstrapTimeout: 2 * time.Minute,

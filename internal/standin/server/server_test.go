@@ -57,11 +57,12 @@ func TestFreshInstanceAsRecorded(t *testing.T) {
 func TestReplicaRefusesAsRecorded(t *testing.T) {
 	b := newBox(t, "3.6.2")
 	b.must("CREATE (:Pre {x: 1})")
-	out := b.try("SET REPLICATION ROLE TO REPLICA WITH PORT 10001")
+	demote := fmt.Sprintf("SET REPLICATION ROLE TO REPLICA WITH PORT %d", b.repl)
+	out := b.try(demote)
 	if !slices.Equal(out.notes, []string{"SetReplica: Replica role set to REPLICA."}) {
 		t.Errorf("%+v", out)
 	}
-	b.fails("SET REPLICATION ROLE TO REPLICA WITH PORT 10001", client, "pull", "Couldn't set role to replica!")
+	b.fails(demote, client, "pull", "Couldn't set role to replica!")
 	b.fails("SHOW REPLICAS", client, "pull", "Show replicas query should only be run on the main instance.")
 	b.fails(`REGISTER REPLICA zz SYNC TO "127.0.0.1:10002"`, client, "pull", "Replica can't register another replica!")
 	b.fails("DROP REPLICA zz", client, "pull", "Replica can't unregister a replica! Please rerun the query on main in order to unregister a replica from the cluster.")

@@ -38,7 +38,7 @@ type Options struct {
 	// again, 1s if zero. It doubles with every further end that nobody asked for
 	// within SteadyAfter, up to RestartMax.
 	RestartAfter time.Duration
-	RestartMax   time.Duration // 10s if zero
+	RestartMax   time.Duration // if zero 10s, or RestartAfter where that is longer
 	SteadyAfter  time.Duration // a process that lived so long is no crash loop; 10s if zero
 	StopGrace    time.Duration // how long a process may take to end by itself when Run ends; 3s if zero
 
@@ -88,7 +88,7 @@ func New(opts Options) (*Supervisor, error) {
 		}
 	}
 	setDefault(&opts.RestartAfter, time.Second)
-	setDefault(&opts.RestartMax, 10*time.Second)
+	setDefault(&opts.RestartMax, max(10*time.Second, opts.RestartAfter))
 	setDefault(&opts.SteadyAfter, 10*time.Second)
 	setDefault(&opts.StopGrace, 3*time.Second)
 	s := &Supervisor{opts: opts, forks: make(chan forkRequest)}
@@ -182,8 +182,19 @@ func (s *Supervisor) Kill(n cluster.Ordinal) error {
 
 // Pause stops the process of node n with SIGSTOP: it keeps its connections and
 // answers nobody. ErrNotRunning if there is none.
+// It returns when every thread of it has stopped, which takes the kernel a moment.
 func (s *Supervisor) Pause(n cluster.Ordinal) error {
-	return s.signal(n, "pause", syscall.SIGSTOP)
+	if err := s.signal(n, "pause", syscall.SIGSTOP); err != nil {
+		return err
+	}
+	pid := s.Info(n).PID
+	for began := time.Now(); !stopped(pid); {
+		if time.Since(began) > time.Second {
+			return fmt.Errorf("pause %s: process %d has not stopped within a second", s.opts.Nodes[n].Name, pid)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return nil
 }
 
 // Resume lets a paused process go on. ErrNotRunning if there is none.

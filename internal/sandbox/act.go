@@ -57,7 +57,7 @@ func (s *Sandbox) scene() scene {
 	if sc.record != nil && sc.record.Stage == cluster.Serving && sc.led() && sc.reigns() {
 		s.served.Store(true)
 	}
-	sc.young = !s.served.Load() && time.Since(s.opened) < youth
+	sc.young = !s.served.Load() && time.Since(s.opened) < youth && (sc.record == nil || sc.has(sc.record.Main))
 	return sc
 }
 

@@ -153,8 +153,14 @@ func (s scene) warned(name string) bool {
 	return slices.ContainsFunc(s.conditions, func(c cluster.Condition) bool { return c.Name == name })
 }
 
+// has reports whether node n is one of the cluster's: a record may name others.
+func (s scene) has(n cluster.Ordinal) bool { return n >= 0 && int(n) < len(s.topology) }
+
 // trouble says what is wrong with a node that should be MAIN.
 func (s scene) trouble(n cluster.Ordinal) string {
+	if !s.has(n) {
+		return "is none of the nodes of this cluster"
+	}
 	row := s.node(n)
 	switch {
 	case row.Note == "paused":

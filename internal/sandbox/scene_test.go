@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -245,5 +246,15 @@ func TestReignSaysSinceWhenAndWhy(t *testing.T) {
 	s.record.History = []cluster.Reign{{Epoch: 3, Main: 1, Began: noon}, {Epoch: 4, Main: 0, Began: noon, Reason: "memgraph-1 has ended"}}
 	if got, want := s.snapshot().Reign, "memgraph-0 reigns since "+noon.Local().Format("15:04:05")+": memgraph-1 has ended"; got != want {
 		t.Errorf("reign %q; want %q", got, want)
+	}
+}
+
+func TestRecordOfAnotherClusterIsShownAsSuch(t *testing.T) {
+	sc := scene{
+		topology: cluster.Topology{{Name: "memgraph-0"}}, infos: make([]nodes.Info, 1), cut: make([]bool, 1),
+		record: &cluster.Record{Main: 7, Epoch: 3, Stage: cluster.Serving, Target: cluster.NoNode, Seat: 9, Promotable: []cluster.Proof{{Node: 8}}},
+	}
+	if v := sc.snapshot(); !strings.Contains(v.Sentence, "none of the nodes") {
+		t.Errorf("sentence = %q, want one that says that MAIN is none of the nodes", v.Sentence)
 	}
 }

@@ -1,0 +1,3 @@
+module memgraph-controller/tools/image
+
+go 1.26.0

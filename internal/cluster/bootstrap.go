@@ -27,11 +27,39 @@ func (in Input) bootstrap() Decision {
 	if len(bad) > 0 {
 		return wait("bootstrap: %s", strings.Join(bad, "; "))
 	}
+	if d, ok := in.resume(); ok {
+		return d
+	}
 	waited := in.Now.Sub(in.Term)
+	for n := range in.Nodes { // one that was heard may come back
+		if in.Nodes[n].Contact != Answered {
+			waited = min(waited, in.silence(Ordinal(n)))
+		}
+	}
 	if len(unseen) > 0 && waited < in.Policy.BootstrapTimeout {
 		return wait("bootstrap: waiting for %s to answer", strings.Join(unseen, ", ")).within(watchSoon * 20)
 	}
 	return in.choose(unseen)
+}
+
+// resume goes on where the record was deleted that this leader has kept until then, if
+// its MAIN is what it was: nobody else can have been promoted since, whatever others hold.
+func (in Input) resume() (Decision, bool) {
+	l := in.Last
+	if !in.Own || l == nil || int(l.Main) >= len(in.Nodes) {
+		return Decision{}, false
+	}
+	s, name := in.Nodes[l.Main], in.name(l.Main)
+	same := s.Process.Known() && s.Process == l.MainProcess && s.Data.Known && (l.UUID == "" || s.Data.UUID == l.UUID)
+	held, proven := proof(l.Heirs, l.Main)
+	switch {
+	case l.Stage != Promoting && same && s.is(RoleMain):
+		return in.found(l.Main, name+" is the MAIN that this leader has recorded, in the same process"), true
+	case l.Stage == Demoting && same && s.is(RoleReplica),
+		l.Stage == Promoting && proven && s.Contact == Answered && in.fit(held) == "":
+		return record(l.clone(), "bootstrap: the record was deleted in stage %s of %s, and this leader goes on with it", l.Stage, name), true
+	}
+	return Decision{}, false
 }
 
 // choose names the MAIN, or says why none can be named.
@@ -82,7 +110,8 @@ func (in Input) holders() (full, mains []Ordinal) {
 }
 
 // followed reports whether every other node is registered on m and follows it,
-// or has nothing to lose. One that did not answer must be registered.
+// or has nothing to lose. One that does not answer must be registered, and must not have
+// said in this term that it is MAIN itself: m may have missed that.
 func (in Input) followed(m Ordinal) bool {
 	follows := 0
 	for _, n := range in.others(m) {
@@ -90,6 +119,8 @@ func (in Input) followed(m Ordinal) bool {
 		r, listed := in.Nodes[m].Replica(n)
 		bound := listed && !r.Ghost && r.Behind <= 0 && r.Status != Diverged
 		switch {
+		case s.Contact != Answered && s.Role == RoleMain && !s.Data.Empty():
+			return false
 		case s.Contact != Answered && bound:
 		case s.Contact != Answered:
 			return false
@@ -119,6 +150,12 @@ func (in Input) found(n Ordinal, why string) Decision {
 		next.Stage, next.MainProcess = Serving, s.Process
 		if l := in.Last; l != nil && l.Main == n && l.MainProcess == s.Process && s.Process.Known() {
 			next.Epoch, next.History = l.Epoch, l.History // the same reign: its clients stay
+			next.Joined, next.Stale, next.Databases = l.Joined, l.Stale, l.Databases
+			if !in.followed(n) { // somebody may have been another's replica since
+				next.Joined = strangers(len(in.Nodes), n)
+			}
+		} else {
+			next.Joined = strangers(len(in.Nodes), n)
 		}
 		next.Readers, next.Joined, next.Databases = base.readers(), base.joinedNow(), base.databases()
 		for _, r := range s.Replicas {
@@ -128,9 +165,25 @@ func (in Input) found(n Ordinal, why string) Decision {
 		}
 		return record(next, "bootstrap: %s", why)
 	}
+	if !s.Data.Empty() && s.Process.Known() {
+		next.Heirs = []Proof{in.prove(n)} // what is promoted must be what was found
+	}
 	next.Seat = base.firstSeat(n)
 	if next.Seat == NoNode && len(in.Nodes) > 1 {
 		next.Seat = in.others(n)[0]
 	}
 	return record(next, "bootstrap: %s; %s is promoted", why, in.name(n))
+}
+
+// strangers are processes that nobody runs: who has restarted within a reign that
+// is adopted in its midst is not known, and MAIN takes a fresh epoch before that
+// could matter.
+func strangers(nodes int, main Ordinal) []Process {
+	list := make([]Process, nodes)
+	for n := range list {
+		if Ordinal(n) != main {
+			list[n] = Process{ID: "before the record"}
+		}
+	}
+	return list
 }

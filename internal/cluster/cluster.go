@@ -21,6 +21,16 @@ func (o Ordinal) String() string {
 	return "node " + strconv.Itoa(int(o))
 }
 
+// OrdinalOf returns the ordinal at the end of a StatefulSet pod's name.
+func OrdinalOf(pod string) (Ordinal, error) {
+	digits := pod[strings.LastIndexByte(pod, '-')+1:]
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 0 || len(digits) == len(pod) || digits[0] == '+' {
+		return NoNode, fmt.Errorf("pod name %q: want one of a StatefulSet, which ends with a hyphen and an ordinal, like memgraph-0", pod)
+	}
+	return Ordinal(n), nil
+}
+
 // Epoch counts reigns: it grows by one whenever a node is promoted, also when
 // it is the same node again. Zero means that no reign was recorded yet.
 type Epoch uint64
@@ -85,7 +95,7 @@ func word[T ~uint8](v T, words ...string) string {
 // Kubernetes pod UID, container id and start; in the sandbox process id and
 // start. The zero value is a process nobody could identify.
 type Process struct {
-	ID   string `json:"id,omitempty"`   // changes with every start of the server
+	ID   string `json:"id,omitempty"`   // changes with every start of the server; before a slash, if there is one, is what names its pod
 	Boot string `json:"boot,omitempty"` // changes when its machine boots
 }
 

@@ -73,6 +73,12 @@ func (in Input) recordConditions(add func(string, Severity, Ordinal, string, ...
 	if open && in.Nodes[rec.Main].is(RoleMain) && in.refusing() {
 		add("WritesBlocked", Alarm, NoNode, "MAIN refuses writes until the replica it waits for is back, or another has taken the seat")
 	}
+	for i := range in.Nodes {
+		if n := Ordinal(i); in.flapping(n) {
+			add("Flapping", Warning, n, "%s %s: until %s it gets the standby seat, and so becomes MAIN, only if nobody else can",
+				in.name(n), in.flaps(), in.flapsUntil(n).UTC().Format("15:04:05Z"))
+		}
+	}
 	for _, n := range in.others(rec.Main) {
 		if in.stranger(n) {
 			add("Stranger", Alarm, n, "%s holds %d vertices of database %s, which was never this cluster's: look whose they are, then wipe it, or request its rebuild",

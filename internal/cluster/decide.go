@@ -14,24 +14,32 @@ type Input struct {
 	Attempts Attempts
 	Requests []Request
 	Last     *Record // the last record this controller has seen, for a bootstrap after it was deleted
+	Own      bool    // Last is what this leader wrote in this very term: nobody can have written after it
 	Observation
 }
 
 // Decision is what to do next: at most one of Record and Step is set. If both
 // are empty, wait for news, or at most for Wake.
 type Decision struct {
-	Record     *Record // to be written before anything else is done
-	Step       Step    // Kind NoStep if there is none
-	Why        string  // never empty
-	Wake       time.Duration
+	Record *Record // to be written before anything else is done
+	Step   Step    // Kind NoStep if there is none
+	Why    string  // never empty
+	Wake   time.Duration
+	// Inform says that Step lets a process in again that was MAIN of the reign before:
+	// every gateway must have heard of this one first.
+	Inform     bool
 	Handled    []string // requests that this decision answers, by ID
+	Settled    bool     // MAIN serves as recorded: nothing more is waited for than news
 	Conditions []Condition
 }
 
 // Decide returns what to do next. It does not modify its input.
 func Decide(in Input) Decision {
 	in.Record = in.known()
-	d := in.decide()
+	d := in.disinherit(in.decide())
+	if next := d.Record; next != nil && next.Stage == Promoting && (in.Record == nil || next.Epoch != in.Record.Epoch) {
+		next.Joined = in.joining(next.Main)
+	}
 	if d.Wake <= 0 {
 		d.Wake = idle
 	}
@@ -53,10 +61,14 @@ func (in Input) known() *Record {
 	if strange(rec.Target) {
 		rec.Target = NoNode
 	}
+	if strange(rec.Switchover.Target) {
+		rec.Switchover = Switchover{}
+	}
 	rec.Promotable = slices.DeleteFunc(rec.Promotable, func(p Proof) bool { return strange(p.Node) })
 	rec.Heirs = slices.DeleteFunc(rec.Heirs, func(p Proof) bool { return strange(p.Node) })
 	rec.Readers = slices.DeleteFunc(rec.Readers, strange)
 	rec.Rebuilds = slices.DeleteFunc(rec.Rebuilds, func(b Rebuild) bool { return strange(b.Node) })
+	rec.Discards = slices.DeleteFunc(rec.Discards, func(d Discard) bool { return strange(d.Node) })
 	return &rec
 }
 
@@ -73,8 +85,12 @@ func (in Input) decide() Decision {
 		return wait("there are no nodes to decide about")
 	case rec.Main < 0 || int(rec.Main) >= len(in.Nodes):
 		return wait("the record names %s as MAIN, but there are only %d nodes; scale up again, or correct masterIndex", rec.Main, len(in.Nodes))
-	case rec.Paused:
+	case rec.Paused && rec.Stage == Serving:
 		return wait("paused by request; resume to go on")
+	case rec.Paused && rec.Stage == Quiescing:
+		next := rec.clone()
+		next.Stage, next.Target = Serving, NoNode
+		return record(next, "paused by request: new work is let in again first")
 	case rec.Stage == Promoting:
 		return in.promoting()
 	case rec.Stage == Demoting:
@@ -89,11 +105,13 @@ func (in Input) reigning() Decision {
 	verdict, why, left := in.main()
 	switch verdict {
 	case mainLives:
-		return in.keep()
+		d := in.keep()
+		d.Settled = in.Record.Stage == Serving && !in.Record.Switchover.Wanted()
+		return d
 	case mainDoubtful:
 		return wait("%s", why).within(left)
 	default:
-		return in.failover(why)
+		return in.failed().failover(why)
 	}
 }
 
@@ -200,6 +218,8 @@ func (in Input) fit(p Proof) string {
 		return fmt.Sprintf("%s holds database %s, but what was proven is %s: its volume was wiped or replaced", name, s.Data.UUID, p.UUID)
 	case !p.Process.Known() || !s.Process.Known():
 		return name + " runs as a process the platform cannot name"
+	case in.unnamed(p.Node) > 0:
+		return name + " answers again, and the platform may not have told yet whether its machine has rebooted"
 	case s.Process.ID == p.Process.ID:
 		return ""
 	case p.UUID == "":
@@ -208,6 +228,30 @@ func (in Input) fit(p Proof) string {
 		return name + "'s machine has rebooted since it was proven: writes it had not yet flushed may be gone"
 	}
 	return ""
+}
+
+// unnamed is how long to wait until the process that the platform names for node n
+// must be the one that answers: after a silence in which its machine may have
+// rebooted, what it had not flushed may be gone, and the platform tells late. Zero if
+// it is.
+func (in Input) unnamed(n Ordinal) time.Duration {
+	s := in.Nodes[n]
+	if !s.nameless() {
+		return 0
+	}
+	return max(askSoon, s.Steady.Add(namedAfter).Sub(in.Now))
+}
+
+// nameless reports whether what the platform says of the process may be older than its
+// first answer.
+func (s Sighting) nameless() bool {
+	return s.Contact == Answered && s.AsOf.Before(s.Steady)
+}
+
+// Overdue reports whether the platform must be asked anew which process answers as
+// this node: by now it knows, but what it last told may be older than that.
+func (s Sighting) Overdue(now time.Time) bool {
+	return s.nameless() && !now.Before(s.Steady.Add(namedAfter))
 }
 
 // prove returns the proof of node n as it is seen now.

@@ -30,11 +30,27 @@ const (
 	keyStale       = "stale"
 	keyReaders     = "readers"
 	keyRebuilds    = "rebuild"
+	keyDiscards    = "discard"
 	keyPaused      = "paused"
+	keyHeld        = "heldSince"
+	keySwitchover  = "switchover"
+	keyRequest     = RequestKey
 	keyLeader      = "leader"
 	keyReason      = "reason"
 	keyHistory     = "history"
 )
+
+// RequestKey is the key of the request that was granted last.
+const RequestKey = "request"
+
+// Keys returns the keys of the record that are ours, fixed ones included.
+func Keys() []string {
+	return []string{
+		keyMain, keyLastUpdated, keyVersion, keyEpoch, keyStage, keyTarget, keyMainProcess, keyUUID, keySeat,
+		keyPromotable, keyHeirs, keyJoined, keyReplace, keyDatabases, keyStale, keyReaders, keyRebuilds, keyDiscards, keyPaused,
+		keyHeld, keySwitchover, keyRequest, keyLeader, keyReason, keyHistory,
+	}
+}
 
 // timeFormat is RFC 3339 in UTC with milliseconds.
 const timeFormat = "2006-01-02T15:04:05.000Z07:00"
@@ -74,6 +90,9 @@ func (r Record) Encode() map[string]string {
 	put(keyReason, r.Reason, r.Reason == "")
 	put(keyPaused, "true", !r.Paused)
 	put(keyStale, "true", !r.Stale)
+	put(keyHeld, r.Held.UTC().Format(timeFormat), r.Held.IsZero())
+	put(keySwitchover, toJSON(r.Switchover), !r.Switchover.Wanted())
+	put(keyRequest, r.Request.String(), r.Request == Accepted{})
 	put(keyMainProcess, toJSON(r.MainProcess), r.MainProcess == Process{})
 	put(keyReplace, toJSON(r.Replace), r.Replace == Process{})
 	put(keyPromotable, toJSON(r.Promotable), len(r.Promotable) == 0)
@@ -82,6 +101,7 @@ func (r Record) Encode() map[string]string {
 	put(keyDatabases, toJSON(r.Databases), len(r.Databases) == 0)
 	put(keyReaders, toJSON(r.Readers), len(r.Readers) == 0)
 	put(keyRebuilds, toJSON(r.Rebuilds), len(r.Rebuilds) == 0)
+	put(keyDiscards, toJSON(r.Discards), len(r.Discards) == 0)
 	put(keyHistory, toJSON(r.History), len(r.History) == 0)
 	return data
 }
@@ -112,6 +132,7 @@ func Decode(data map[string]string) (Record, error) {
 		Leader:      d.take(keyLeader),
 		Reason:      d.take(keyReason),
 		Paused:      d.boolean(keyPaused),
+		Held:        d.time(keyHeld),
 		Stale:       d.boolean(keyStale),
 	}
 	d.json(keyMainProcess, &r.MainProcess, "a process as JSON")
@@ -122,8 +143,14 @@ func Decode(data map[string]string) (Record, error) {
 	d.json(keyDatabases, &r.Databases, "a list of uuids as JSON")
 	d.json(keyReaders, &r.Readers, "a list of ordinals as JSON")
 	d.json(keyRebuilds, &r.Rebuilds, "a list of rebuilds as JSON")
+	d.json(keyDiscards, &r.Discards, discardsForm)
 	d.json(keyHistory, &r.History, "a list of reigns as JSON")
+	d.json(keySwitchover, &r.Switchover, switchoverForm)
+	d.json(keyRequest, &r.Request, "a granted request as JSON")
 	d.ordinals(&r)
+	if w := r.Switchover; w != (Switchover{}) && (w.Target < 0 || w.ID == "" || w.Asked.IsZero()) {
+		d.fail(keySwitchover, toJSON(w), switchoverForm)
+	}
 	if d.err != nil {
 		return Record{}, d.err
 	}
@@ -134,11 +161,16 @@ func Decode(data map[string]string) (Record, error) {
 	return r, nil
 }
 
+const discardsForm = `a list of nodes and processes as JSON, like [{"node":1,"process":{"id":"uid/0123456789ab"}}]`
+
+const switchoverForm = `a wish as JSON, like {"target":1,"id":"switchover 1","asked":"2026-11-23T10:00:00Z"}`
+
 // tidy makes empty lists nil, so that equal records are equal values.
 func (r Record) tidy() Record {
 	r.Promotable, r.Heirs, r.Joined = orNil(r.Promotable), orNil(r.Heirs), orNil(r.Joined)
 	r.Databases = orNil(r.Databases)
-	r.Readers, r.Rebuilds, r.History = orNil(r.Readers), orNil(r.Rebuilds), orNil(r.History)
+	r.Readers, r.Rebuilds, r.Discards, r.History = orNil(r.Readers), orNil(r.Rebuilds), orNil(r.Discards), orNil(r.History)
+	r.Switchover.Asked, r.Request.At = r.Switchover.Asked.UTC(), r.Request.At.UTC()
 	return r
 }
 
@@ -213,7 +245,7 @@ func (d *decoder) time(key string) time.Time {
 	if err != nil {
 		d.fail(key, v, "a time as RFC 3339, like 2026-11-23T10:00:00Z")
 	}
-	return t.UTC()
+	return t.UTC().Truncate(time.Millisecond) // what Encode writes
 }
 
 func (d *decoder) stage(key string) Stage {
@@ -240,7 +272,8 @@ func (d *decoder) json(key string, into any, want string) {
 	}
 }
 
-// ordinals refuses lists that name a node with a negative number.
+// ordinals refuses lists that name a node with a negative number, and a discard
+// that cannot be told from one that was carried out.
 func (d *decoder) ordinals(r *Record) {
 	negative := func(n Ordinal) bool { return n < 0 }
 	of := func(p Proof) bool { return p.Node < 0 }
@@ -253,5 +286,7 @@ func (d *decoder) ordinals(r *Record) {
 		d.fail(keyReaders, toJSON(r.Readers), "ordinals of 0 or more")
 	case slices.ContainsFunc(r.Rebuilds, func(b Rebuild) bool { return b.Node < 0 }):
 		d.fail(keyRebuilds, toJSON(r.Rebuilds), "ordinals of 0 or more")
+	case slices.ContainsFunc(r.Discards, func(w Discard) bool { return w.Node < 0 || !w.Process.Known() }):
+		d.fail(keyDiscards, toJSON(r.Discards), discardsForm)
 	}
 }

@@ -16,8 +16,9 @@ func fullRecord() Record {
 		Main: 2, LastUpdated: at, Version: "1.0", Epoch: 9, Stage: Promoting, Target: 1, MainProcess: p, UUID: "u",
 		Seat: 0, Promotable: []Proof{{Node: 0, Process: p, UUID: "u"}}, Heirs: []Proof{{Node: 1, Process: p}},
 		Joined: []Process{p, {}, p}, Replace: p, Stale: true, Databases: []string{"u", "v"}, Readers: []Ordinal{0, 1},
-		Rebuilds: []Rebuild{{Node: 1, Process: p, Reason: "diverged"}}, Paused: true, Leader: "c-0", Reason: "why",
-		History: []Reign{{Epoch: 9, Main: 2, Began: at, Reason: "why"}}, Foreign: map[string]string{"theirs": "kept"},
+		Rebuilds: []Rebuild{{Node: 1, Process: p, Reason: "diverged"}}, Discards: []Discard{{Node: 2, Process: p}}, Paused: true, Leader: "c-0", Reason: "why",
+		Held: at, Switchover: Switchover{Target: 1, ID: "switchover 1", Asked: at}, Request: Accepted{ID: "switchover 1", At: at, Answer: "yes"},
+		History: []Reign{{Epoch: 8, Main: 1, Began: at, Reason: "why", Lost: true}, {Epoch: 9, Main: 2, Began: at, Reason: "why"}}, Foreign: map[string]string{"theirs": "kept"},
 	}
 }
 
@@ -53,6 +54,8 @@ func TestBrokenKeysAreNamed(t *testing.T) {
 		keyMain: "one", keyLastUpdated: "yesterday", keyEpoch: "-1", keyStage: "resting", keyTarget: "-3", keySeat: "x",
 		keyPaused: "maybe", keyStale: "2", keyMainProcess: "{", keyReplace: "7", keyPromotable: `[{"node":-1}]`, keyHeirs: `[{"node":-2}]`,
 		keyJoined: "{}", keyDatabases: "u", keyReaders: "[-1]", keyRebuilds: `[{"node":-1}]`, keyHistory: "yes",
+		keyDiscards: `[{"node":-1,"process":{"id":"7-1"}}]`, keyHeld: "just now", keyRequest: "[]",
+		keySwitchover: `{"target":-1,"id":"x","asked":"2026-11-23T10:00:00Z"}`,
 	} {
 		data := maps.Clone(good)
 		data[key] = value
@@ -60,6 +63,22 @@ func TestBrokenKeysAreNamed(t *testing.T) {
 		var bad *RecordError
 		if !errors.As(err, &bad) || bad.Key != key || bad.Want == "" {
 			t.Errorf("%s=%s: error %v, want a RecordError that names the key and what is accepted", key, value, err)
+		}
+	}
+	for _, wish := range []string{"1", `{"target":1}`, `{"target":1,"id":"","asked":"2026-11-23T10:00:00Z"}`, `{"target":1,"id":"x"}`} {
+		data := maps.Clone(good)
+		data[keySwitchover] = wish
+		var bad *RecordError
+		if _, err := Decode(data); !errors.As(err, &bad) || bad.Key != keySwitchover {
+			t.Errorf("switchover=%s: error %v, want a RecordError that names it", wish, err)
+		}
+	}
+	for _, discard := range []string{"{}", `[{"node":1}]`, `[{"node":1,"process":{"id":"","boot":"b"}}]`} {
+		data := maps.Clone(good)
+		data[keyDiscards] = discard
+		var bad *RecordError
+		if _, err := Decode(data); !errors.As(err, &bad) || bad.Key != keyDiscards {
+			t.Errorf("discard=%s: error %v, want a RecordError that names it", discard, err)
 		}
 	}
 	delete(good, keyMain)

@@ -2,7 +2,10 @@ package cluster
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
+	"time"
 )
 
 // failover ends the reign of a lost MAIN: it names the next one, or says why it
@@ -10,16 +13,19 @@ import (
 func (in Input) failover(why string) Decision {
 	rec := in.Record
 	doubts := make([]string, 0, 2)
-	for _, p := range rec.Promotable {
-		doubt := in.fit(p)
+	for _, p := range in.steadiest(rec.Promotable) {
+		doubt, left := in.fit(p), in.unnamed(p.Node)
 		switch {
+		case doubt != "" && left > 0 && left <= 2*askSoon: // it comes before a MAIN that has ended
+			return wait("%s; %s", why, doubt).within(left)
 		case doubt != "":
 			doubts = append(doubts, doubt)
 		case in.Nodes[p.Node].Role == RoleMain:
 			return take(Step{Kind: Demote, Node: p.Node, Epoch: rec.Epoch},
 				"%s; %s is to follow, but says it is MAIN already: demoted first, so that its reign begins with a new epoch", why, in.name(p.Node))
 		default:
-			return record(in.successor(p.Node, why), "%s; %s holds every acknowledged write and follows", why, in.name(p.Node))
+			why += in.overtaken(p.Node)
+			return record(in.successor(p.Node, why), "%s; %s holds every acknowledged write and follows%s", why, in.name(p.Node), in.passedOver(p.Node))
 		}
 	}
 	own := in.ownProof()
@@ -35,8 +41,26 @@ func (in Input) failover(why string) Decision {
 	if d, ok := in.unhang(why); ok {
 		return d
 	}
+	if rec.Epoch == 0 {
+		return in.inherit(why)
+	}
 	doubts = append(doubts, doubt)
+	if left := in.soonNamed(); left > 0 {
+		return wait("%s; %s", why, strings.Join(doubts, "; ")).within(left)
+	}
 	return wait("%s; no automatic failover: %s. Bring one of them back, or accept the loss: promote NODE --accept-data-loss", why, strings.Join(doubts, "; "))
+}
+
+// soonNamed is how long until the next node that may be promoted is named for
+// certain; zero if there is none to wait for.
+func (in Input) soonNamed() time.Duration {
+	soonest := in.unnamed(in.Record.Main)
+	for _, p := range slices.Concat(in.Record.Promotable, in.Record.Heirs) {
+		if left := in.unnamed(p.Node); left > 0 && (soonest == 0 || left < soonest) {
+			soonest = left
+		}
+	}
+	return soonest
 }
 
 // ownProof is what is known of the MAIN of a reign: it held every write it
@@ -45,24 +69,27 @@ func (in Input) ownProof() Proof {
 	return Proof{Node: in.Record.Main, Process: in.Record.MainProcess, UUID: in.Record.UUID}
 }
 
-// unhang restarts a MAIN that hangs in DROP REPLICA of a cut-off replica
-// (Memgraph before 3.10, recorded on 3.6.2): only a new process answers again.
+// unhang restarts a MAIN that does not answer when nobody else can follow: a process
+// that is killed loses nothing it wrote, and only a new one answers again. MAIN hangs
+// for ever in DROP REPLICA of a cut-off replica (Memgraph before 3.10, recorded on
+// 3.6.2); whoever leads now need not know of it.
 func (in Input) unhang(why string) (Decision, bool) {
 	rec := in.Record
-	if in.Nodes[rec.Main].Contact != Silent {
+	dropped := false
+	for s, a := range in.Attempts {
+		dropped = dropped || s.Kind == Drop && s.Node == rec.Main && s.Epoch == rec.Epoch && a.Failure == TimedOut
+	}
+	if in.Nodes[rec.Main].Contact != Silent || !dropped && in.silence(rec.Main) < in.Policy.FailAfter+hungAfter {
 		return Decision{}, false
 	}
-	for s, a := range in.Attempts {
-		if s.Kind != Drop || s.Node != rec.Main || s.Epoch != rec.Epoch || a.Failure != TimedOut {
-			continue
-		}
-		restart := Step{Kind: Restart, Node: rec.Main, Epoch: rec.Epoch}
-		if ok, left := in.due(restart); !ok {
-			return wait("%s; its restart was asked for", why).within(left), true
-		}
-		return take(restart, "%s since it was told to drop a replica that is cut off, and nobody else is promotable: its process is restarted", why), true
+	restart := Step{Kind: Restart, Node: rec.Main, Epoch: rec.Epoch}
+	if ok, left := in.due(restart); !ok || in.restartedLately(restart) {
+		return wait("%s; its restart was asked for", why).within(max(left, idle)), true
 	}
-	return Decision{}, false
+	if dropped {
+		why += ", since it was told to drop a replica that is cut off"
+	}
+	return take(restart, "%s, and nobody else is promotable: its process is restarted", why), true
 }
 
 // successor returns the record of the reign of node n after a serving one.
@@ -70,16 +97,20 @@ func (in Input) successor(n Ordinal, why string) Record {
 	rec := *in.Record
 	next := rec.reign(n, in.Now, why)
 	next.Heirs = append([]Proof{in.ownProof()}, rec.Promotable...)
-	next.Stale = in.restarted(n) && n != rec.Main
+	next.Stale = in.restarted(n) && n != rec.Main || n == rec.Main && rec.Stale // as long as its process is the same
 	next.Seat = in.firstSeat(n)
 	return next
 }
 
 // firstSeat chooses who shall hold the seat under a new MAIN n: the one that the
-// last MAIN listed closest to itself.
-func (in Input) firstSeat(n Ordinal) Ordinal {
+// last MAIN listed closest to itself, and one that leaves only if nobody stays.
+func (in Input) firstSeat(n Ordinal) Ordinal { return in.nearest(n, in.flapping) }
+
+// nearest is firstSeat for a given idea of who flaps: such a node comes after all
+// that stay and do not.
+func (in Input) nearest(n Ordinal, flaps func(Ordinal) bool) Ordinal {
 	last := in.Nodes[in.Record.Main]
-	best, bestRank := NoNode, -1
+	best, bestRank := NoNode, math.MinInt
 	for _, o := range in.others(n) {
 		if !in.eligible(o) || in.refused(o) {
 			continue
@@ -93,6 +124,15 @@ func (in Input) firstSeat(n Ordinal) Ordinal {
 		}
 		if in.restarted(o) && o != in.Record.Main {
 			rank--
+		}
+		if w := in.Record.Switchover; w.Wanted() && w.Target == o && n == in.Record.Main {
+			rank = 5 // it is to follow n soon, and has to hold the seat for that
+		}
+		if flaps(o) {
+			rank -= 4
+		}
+		if in.Nodes[o].Leaving {
+			rank -= 10
 		}
 		if rank > bestRank {
 			best, bestRank = o, rank
@@ -112,7 +152,7 @@ func (in Input) demoting() Decision {
 	verdict, why, left := in.main()
 	switch {
 	case verdict == mainLost && (s.down() || s.Contact != Answered):
-		return in.failover(why)
+		return in.failed().failover(why)
 	case s.is(RoleReplica):
 		p, ok := rec.Proof(target)
 		if target == rec.Main {
@@ -129,10 +169,8 @@ func (in Input) demoting() Decision {
 	}
 	step := Step{Kind: Demote, Node: rec.Main, Epoch: rec.Epoch}
 	if in.Now.Sub(rec.LastUpdated) > demoteFor && in.Attempts[step].Failures > 0 {
-		next := rec.clone()
-		next.Stage, next.Target = Serving, NoNode
-		next.Reason = "MAIN could not be made to step down"
-		return record(next, "MAIN %s could not be made to step down within %s and goes on serving", name, demoteFor)
+		next := in.abandon(fmt.Sprintf("MAIN %s could not be made to step down within %s and goes on serving", name, demoteFor))
+		return record(next, "%s", next.Reason)
 	}
 	if ok, left := in.due(step); !ok {
 		return wait("MAIN %s does not step down yet", name).within(left)

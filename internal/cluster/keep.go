@@ -15,7 +15,13 @@ func (in Input) keep() Decision {
 	if d, ok := in.weaken(); ok {
 		return d
 	}
+	if in.Record.Stage == Quiescing && in.Record.Target != NoNode {
+		return in.handOver()
+	}
 	if d, ok := in.demoteOthers(); ok {
+		return d
+	}
+	if d, ok := in.wanted(); ok {
 		return d
 	}
 	seat, changed := in.chooseSeat()
@@ -31,7 +37,7 @@ func (in Input) keep() Decision {
 	if in.Record.Stage == Quiescing {
 		return record(in.release(in.Record.clone()), "new work is let in again")
 	}
-	for _, rule := range []func() (Decision, bool){in.rebuild, in.refresh, in.bookkeep} {
+	for _, rule := range []func() (Decision, bool){in.leave, in.switchover, in.rebuild, in.refresh, in.bookkeep} {
 		if d, ok := rule(); ok {
 			return d
 		}
@@ -44,6 +50,8 @@ func (in Input) steady() Decision {
 	rec := in.Record
 	name := in.name(rec.Main)
 	switch {
+	case rec.Switchover.Wanted():
+		return wait("%s serves epoch %d; %s is to take over by request: %s", name, rec.Epoch, in.name(rec.Switchover.Target), in.obstacle())
 	case len(rec.Promotable) > 0:
 		return wait("%s serves epoch %d, protected by %s", name, rec.Epoch, in.name(rec.Promotable[0].Node))
 	case len(in.Nodes) == 1:
@@ -75,6 +83,8 @@ func (in Input) unprotecting(p Proof) string {
 	switch {
 	case p.Node == in.Record.Main:
 		return "it is MAIN"
+	case in.unusable(in.Record.Main) != "":
+		return "MAIN " + in.unusable(in.Record.Main)
 	case !listed:
 		return "MAIN does not list it"
 	case r.Ghost:
@@ -87,6 +97,8 @@ func (in Input) unprotecting(p Proof) string {
 		return "it is ahead of MAIN"
 	case s.Contact == Answered && s.Data.Known && s.Data.UUID != p.UUID:
 		return "it holds another database: its volume was wiped or replaced"
+	case p.UUID == "" && s.Contact == Answered && s.Process.Known() && s.Process.ID != p.Process.ID:
+		return "it has restarted, and this version of Memgraph cannot say whether it kept its data"
 	}
 	return ""
 }
@@ -128,12 +140,17 @@ func (in Input) register() (Decision, bool) {
 	}
 	next := rec.clone()
 	next.Stage, next.Reason = Quiescing, d.Why
+	for n, p := range in.joining(rec.Main) { // those that are registered now
+		if _, listed := in.Nodes[rec.Main].Replica(Ordinal(n)); !listed && n < len(next.Joined) && !next.Joined[n].Known() {
+			next.Joined[n] = p
+		}
+	}
 	return record(next, "new work is held for a moment: %s", d.Why), true
 }
 
 // release ends a quiesce.
 func (in Input) release(next Record) Record {
-	next.Stage = Serving
+	next.Stage, next.Target = Serving, NoNode
 	next.Readers, next.Joined, next.Databases = in.readers(), in.joinedNow(), in.databases()
 	return next
 }
@@ -142,7 +159,7 @@ func (in Input) release(next Record) Record {
 // through it, then records it as promotable (P2, P3).
 func (in Input) strengthen() (Decision, bool) {
 	rec := in.Record
-	if rec.Seat == NoNode {
+	if rec.Seat == NoNode || in.unusable(rec.Main) != "" {
 		return Decision{}, false
 	}
 	r, _ := in.Nodes[rec.Main].Replica(rec.Seat)
@@ -163,7 +180,7 @@ func (in Input) strengthen() (Decision, bool) {
 	}
 	next := rec.clone()
 	next.Promotable = []Proof{p}
-	if next.Stage == Quiescing {
+	if next.Stage == Quiescing && !in.leftover() {
 		next = in.release(next)
 	}
 	return record(next, "%s is promotable: a write was acknowledged through it", in.name(rec.Seat)), true
@@ -196,23 +213,18 @@ func (in Input) refresh() (Decision, bool) {
 	if rec.Seat == NoNode || !in.restarted(rec.Seat) {
 		return Decision{}, false
 	}
-	if p, ok := rec.Proof(rec.Seat); !ok || p != in.prove(rec.Seat) {
+	if p, ok := rec.Proof(rec.Seat); !ok || p != in.prove(rec.Seat) || in.unnamed(rec.Seat) > 0 {
 		return Decision{}, false
 	}
 	for _, n := range in.others(rec.Main) {
-		if in.eligible(n) && !in.near(n) {
+		if in.eligible(n) && !in.near(n) && !in.refusedTwice(n) {
 			return Decision{}, false // several restarts, one refresh
 		}
 	}
-	if ok, _ := in.due(Step{Kind: Demote, Node: rec.Main, Epoch: rec.Epoch}); !ok {
+	if in.Now.Sub(in.began()) < refreshRest || in.Now.Sub(rec.LastUpdated) < rest || !in.rested() {
 		return Decision{}, false
 	}
-	if in.Now.Sub(in.began()) < refreshRest || in.Now.Sub(rec.LastUpdated) < rest {
-		return Decision{}, false
-	}
-	next := rec.clone()
-	next.Stage, next.Target = Demoting, rec.Main
-	next.Reason = fmt.Sprintf("epoch refresh: %s has restarted within epoch %d", in.name(rec.Seat), rec.Epoch)
+	next := in.hold(rec.Main, fmt.Sprintf("epoch refresh: %s has restarted within epoch %d", in.name(rec.Seat), rec.Epoch))
 	return record(next, "%s takes a fresh epoch: %s has restarted within epoch %d, and promoting it later would make healthy nodes look diverged",
 		in.name(rec.Main), in.name(rec.Seat), rec.Epoch), true
 }
@@ -232,6 +244,7 @@ func (in Input) bookkeep() (Decision, bool) {
 	next := rec.clone()
 	next.Readers, next.Joined, next.Databases = in.readers(), in.joinedNow(), in.databases()
 	next.Rebuilds = slices.DeleteFunc(next.Rebuilds, in.rebuilt)
+	next.Discards = slices.DeleteFunc(next.Discards, in.discarded)
 	if !next.MainProcess.Known() { // a record with the three fixed keys alone
 		next.MainProcess = in.Nodes[rec.Main].Process
 	}
@@ -241,7 +254,7 @@ func (in Input) bookkeep() (Decision, bool) {
 	next.Epoch = max(next.Epoch, 1)
 	lost := slices.ContainsFunc(rec.Readers, func(n Ordinal) bool { return !slices.Contains(next.Readers, n) })
 	same := slices.Equal(next.Readers, rec.Readers) && slices.Equal(next.Joined, rec.Joined) && slices.Equal(next.Databases, rec.Databases) && len(next.Rebuilds) == len(rec.Rebuilds) &&
-		next.MainProcess == rec.MainProcess && next.UUID == rec.UUID && next.Epoch == rec.Epoch
+		len(next.Discards) == len(rec.Discards) && next.MainProcess == rec.MainProcess && next.UUID == rec.UUID && next.Epoch == rec.Epoch
 	if same || !lost && in.Now.Sub(rec.LastUpdated) < rest {
 		return Decision{}, false
 	}
@@ -253,8 +266,11 @@ func (in Input) bookkeep() (Decision, bool) {
 }
 
 // rebuilt reports whether a rebuild is over: the node runs as a new process and
-// follows MAIN again.
+// follows MAIN again, or has followed it so well that it is MAIN by now.
 func (in Input) rebuilt(b Rebuild) bool {
+	if b.Node == in.Record.Main {
+		return true
+	}
 	r, ok := in.Nodes[in.Record.Main].Replica(b.Node)
 	return ok && r.Whole() && in.Nodes[b.Node].Process.ID != b.Process.ID
 }
@@ -270,14 +286,15 @@ func (in Input) list(nodes []Ordinal) string {
 	return text
 }
 
-// readers returns the replicas that may be read from. The short spells in which
+// readers returns the replicas that may be read from; one that was told to stop is left
+// while it can still end what it has begun. The short spells in which
 // a replica under load is called invalid or recovering do not count against it.
 func (in Input) readers() []Ordinal {
 	var list []Ordinal
 	for _, n := range in.others(in.Record.Main) {
 		r, ok := in.Nodes[in.Record.Main].Replica(n)
 		s := in.Nodes[n]
-		if !ok || r.Ghost || !s.is(RoleReplica) || in.unusable(n) != "" || r.Behind < -in.Policy.MaxLag || r.ahead(in.Now) {
+		if !ok || r.Ghost || !s.is(RoleReplica) || s.Leaving || in.unusable(n) != "" || in.replaced(n) || r.Behind < -in.Policy.MaxLag || r.ahead(in.Now) {
 			continue
 		}
 		was := slices.Contains(in.Record.Readers, n)
@@ -314,6 +331,32 @@ func (in Input) databases() []string {
 	return list
 }
 
+// joining returns the processes of the nodes that can follow n, whose reign begins:
+// what restarts from here on has restarted within it.
+func (in Input) joining(n Ordinal) []Process {
+	list := make([]Process, len(in.Nodes))
+	for _, o := range in.others(n) {
+		if in.Nodes[o].is(RoleReplica) {
+			list[o] = in.Nodes[o].Process
+		}
+	}
+	return list
+}
+
+// joins returns the record to be written before step s, if that registers a node that
+// had not joined the reign when it began: its process is known from here on, so that
+// its restart before the reign serves is seen.
+func (in Input) joins(s Step) (Record, bool) {
+	if s.Kind != Register || in.Record.joined(s.Replica).Known() || !in.Nodes[s.Replica].Process.Known() {
+		return Record{}, false
+	}
+	next := in.Record.clone()
+	next.Joined = make([]Process, len(in.Nodes))
+	copy(next.Joined, in.Record.Joined)
+	next.Joined[s.Replica] = in.Nodes[s.Replica].Process
+	return next, true
+}
+
 // joinedNow returns the processes as they joined this reign, with those added
 // that follow MAIN for the first time in it.
 func (in Input) joinedNow() []Process {
@@ -321,9 +364,10 @@ func (in Input) joinedNow() []Process {
 	copy(list, in.Record.Joined) // a record without the key, or of fewer nodes, grows
 	for _, n := range in.others(in.Record.Main) {
 		r, ok := in.Nodes[in.Record.Main].Replica(n)
-		if ok && !r.Ghost && !list[n].Known() && r.Status == Ready {
-			list[n] = in.Nodes[n].Process
+		if !ok || r.Ghost || list[n].Known() {
+			continue
 		}
+		list[n] = in.Nodes[n].Process
 	}
 	return list
 }

@@ -19,6 +19,16 @@ func (c Contact) String() string {
 	return word(c, "not probed", "answered", "refused", "silent", "foreign")
 }
 
+// ParseContact reads what String wrote; false if it is none of these words.
+func ParseContact(s string) (Contact, bool) {
+	for c := NotProbed; c <= Foreign; c++ {
+		if c.String() == s {
+			return c, true
+		}
+	}
+	return NotProbed, false
+}
+
 // Truth has three values, because "did not say" is not "no".
 type Truth uint8
 
@@ -81,7 +91,10 @@ type Sighting struct {
 	Contact  Contact
 	Since    time.Time // since when Contact is what it is
 	Answered time.Time // last answer in this term; zero if none
-	Fault    string    // why a Foreign node cannot be used, and what to do
+	// Steady is since when it has answered in this term without a pause in which its
+	// machine could have been switched off and on; zero if it has not answered.
+	Steady time.Time
+	Fault  string // why a Foreign node cannot be used, and what to do
 
 	Role     Role
 	Replicas []Replica // only of a MAIN
@@ -92,8 +105,10 @@ type Sighting struct {
 
 	// What the platform says, independent of Bolt.
 	Process  Process
-	Gone     bool // no such process or pod; as good as Refused
-	Leaving  bool // told to stop, still running
+	AsOf     time.Time // Process is what ran then, or later; zero: as old as a watch may be
+	Gone     bool      // no such process or pod; as good as Refused
+	Leaving  bool      // told to stop, still running
+	Aside    Aside
 	Opinions []Opinion
 }
 
@@ -101,6 +116,7 @@ type Sighting struct {
 type Opinion struct {
 	From    string
 	Contact Contact
+	Epoch   Epoch // of the newest record it has seen; 0: of none
 }
 
 // After returns s as the successor of an earlier sighting of the same node:
@@ -108,17 +124,21 @@ type Opinion struct {
 // states began are kept.
 func (s Sighting) After(prev Sighting) Sighting {
 	if s.Contact != Answered {
-		answered, fault, contact, since := prev.Answered, s.Fault, s.Contact, s.Since
-		process, gone, leaving, opinions := s.Process, s.Gone, s.Leaving, s.Opinions
+		answered, steady, fault, contact, since := prev.Answered, prev.Steady, s.Fault, s.Contact, s.Since
+		process, asOf, gone, leaving, kept, opinions := s.Process, s.AsOf, s.Gone, s.Leaving, s.Aside, s.Opinions
 		s = prev
-		s.Answered, s.Fault, s.Contact, s.Since = answered, fault, contact, since
-		s.Process, s.Gone, s.Leaving, s.Opinions = process, gone, leaving, opinions
+		s.Answered, s.Steady, s.Fault, s.Contact, s.Since = answered, steady, fault, contact, since
+		s.Process, s.AsOf, s.Gone, s.Leaving, s.Aside, s.Opinions = process, asOf, gone, leaving, kept, opinions
 	}
 	if s.Contact == prev.Contact && !prev.Since.IsZero() {
 		s.Since = prev.Since
 	}
 	if s.Contact != Answered {
 		return s
+	}
+	s.Steady = prev.Steady
+	if prev.Answered.IsZero() || s.Answered.Sub(prev.Answered) >= rebootFloor {
+		s.Steady = s.Answered
 	}
 	if !s.Data.Known {
 		s.Data = prev.Data
@@ -181,6 +201,7 @@ func (s Sighting) down() bool { return s.Contact == Refused || s.Gone }
 type Observation struct {
 	Now   time.Time
 	Term  time.Time // when this controller began to lead; silence counts from here
+	Wrote time.Time // when the last write of the record by this controller had returned; zero if unknown
 	Nodes []Sighting
 }
 

@@ -99,9 +99,13 @@ const (
 	retryBusy = 10 * time.Millisecond
 	// watchSoon is when to look again while a registered replica catches up.
 	watchSoon = 5 * time.Millisecond
-	// healAfter is how long MAIN may call an answering replica invalid before it
-	// is registered anew; MAIN pings each second and heals by itself if it can.
+	// healAfter is how long MAIN may call a replica invalid that answers all the
+	// while, before it is registered anew; MAIN pings each second and heals by itself
+	// if it can, also when the replica's pod was replaced.
 	healAfter = 4 * time.Second
+	// hungAfter is how long after MAIN counts as lost its process is restarted, if
+	// nobody can follow it.
+	hungAfter = 12 * time.Second
 	// aheadFor is how long a replica must be ahead of MAIN before it is an alarm.
 	aheadFor = 2 * time.Second
 	// seatGap is how many timestamps an ASYNC replica may be behind under load
@@ -112,6 +116,32 @@ const (
 	// refreshRest is the least time between the start of a reign and a refresh
 	// of its epoch.
 	refreshRest = 3 * time.Second
+	// gatherFor is how long MAIN stays MAIN for replicas that catch up at the start of
+	// its reign.
+	gatherFor = 2 * time.Second
+	// rebootFloor is less than a machine needs to go down and come up again with its
+	// pods: one that has not been silent for so long has not rebooted.
+	rebootFloor = 3 * time.Second
+	// namedAfter is how long a platform may go on naming the process that ran before
+	// a machine rebooted. A kubelet looks at its containers once a second and
+	// reports at once.
+	namedAfter = 2500 * time.Millisecond
+	// askSoon is how soon the answer of a platform that is asked anew is looked for.
+	askSoon = 100 * time.Millisecond
+	// settleFor is how long after the write of a quiesce MAIN is looked at to see
+	// whether its standby has everything. The record reaches the gateways by a watch
+	// within milliseconds, and a statement they had forwarded takes one to six
+	// (recorded on 3.6.2, one to four writers). All of it is part of the pause that
+	// clients see, so it is no longer than that needs.
+	settleFor = 30 * time.Millisecond
+	// switchoverFor bounds a switchover by request, from the request to the moment
+	// new work is held for it: its target may have to take the seat first, and the
+	// epoch to be refreshed.
+	switchoverFor = 30 * time.Second
+	// flapWindow is how long a node's failures as MAIN are held against it, and
+	// flapLimit how many it takes.
+	flapWindow = 10 * time.Minute
+	flapLimit  = 2
 	// idle is how long a decision holds when nothing is pending.
 	idle = time.Second
 )

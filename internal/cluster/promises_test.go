@@ -35,7 +35,7 @@ func newChaos(seed uint64, n int) *chaos {
 func (c *chaos) event() string {
 	n := Ordinal(c.rng.IntN(len(c.nodes)))
 	s := c.nodes[n]
-	switch k := c.rng.IntN(24); {
+	switch k := c.rng.IntN(27); {
 	case k < 3:
 		if s.up && s.role == RoleMain && len(s.rows) > 0 && c.rng.IntN(3) == 0 {
 			s.foreign = "committed, not confirmed"
@@ -76,12 +76,27 @@ func (c *chaos) event() string {
 		m := c.nodes[c.rec.Main]
 		m.rows = slices.DeleteFunc(m.rows, func(r Replica) bool { return r.Node == n })
 		return fmt.Sprintf("unregister %d by hand", n)
+	case k == 24:
+		s.leaving = s.up && !s.leaving
+		return fmt.Sprintf("leaving %d %v", n, s.leaving)
+	case k == 25:
+		return c.ask(n)
 	case k < 18:
 		d := time.Duration(c.rng.IntN(4000)) * time.Millisecond
 		c.now = c.now.Add(d)
 		return fmt.Sprintf("wait %s", d)
 	}
 	return c.write()
+}
+
+// ask is a human's request for a switchover, half the time to whoever is the standby.
+func (c *chaos) ask(n Ordinal) string {
+	r := Request{ID: fmt.Sprintf("switchover %d", len(c.trail)), Ask: AskSwitchover, Node: n}
+	if c.rng.IntN(2) == 0 {
+		r.Node = NoNode
+	}
+	c.requests = append(c.requests, r)
+	return fmt.Sprintf("%s to %s", r.ID, r.Node)
 }
 
 // bring starts a node's process, moving its data aside if the record asks for it.
@@ -238,6 +253,9 @@ func (c *chaos) judgeRecord(t *testing.T, in Input, next Record) {
 			c.holdsAll(t, p.Node, "P1: recorded as promotable")
 		}
 	}
+	if next.Stage == Demoting && prev.Stage != Demoting {
+		c.judgeDemotion(t, in, next)
+	}
 	for _, b := range next.Rebuilds {
 		if _, was := prev.Rebuild(b.Node); was {
 			continue
@@ -245,6 +263,26 @@ func (c *chaos) judgeRecord(t *testing.T, in Input, next Record) {
 		if _, promotable := prev.Proof(b.Node); promotable || b.Node == prev.Main {
 			c.fatal(t, "P6: rebuild of node %d, which is MAIN or promotable", b.Node)
 		}
+	}
+}
+
+// judgeDemotion: a MAIN that lives as recorded steps down after new work was held
+// and what had been begun could end, and only for one that has everything.
+func (c *chaos) judgeDemotion(t *testing.T, in Input, next Record) {
+	prev := in.Record
+	human := len(in.Requests) > 0 && in.Requests[0].Ask == AskPromote
+	if human || in.Nodes[prev.Main].Process != prev.MainProcess {
+		return
+	}
+	if prev.Stage != Quiescing || prev.Target == NoNode || prev.Target != next.Target {
+		c.fatal(t, "MAIN is to step down for %s from stage %s with target %s: new work was not held", next.Target, prev.Stage, prev.Target)
+	}
+	held := in.Now.Sub(prev.Held)
+	if in.Now.Sub(prev.LastUpdated) < settleFor || held > in.Policy.QuiesceFor {
+		c.fatal(t, "MAIN is to step down %s after new work was held, %s after that was last written", held, in.Now.Sub(prev.LastUpdated))
+	}
+	if next.Target != next.Main && !c.waive {
+		c.holdsAll(t, next.Target, "P1: MAIN steps down for it")
 	}
 }
 
@@ -347,7 +385,7 @@ func (c *chaos) peace(t *testing.T) {
 	c.trail = append(c.trail, "peace")
 	for i, s := range c.nodes {
 		s.silent = false
-		if !s.up {
+		if !s.up || s.leaving {
 			c.bring(Ordinal(i))
 		}
 		clear(s.lag)
@@ -391,7 +429,7 @@ func (c *chaos) choose() {
 }
 
 func (c *chaos) healthy() bool {
-	if c.rec == nil || c.rec.Stage != Serving || c.nodes[c.rec.Main].role != RoleMain {
+	if c.rec == nil || c.rec.Stage != Serving || c.rec.Switchover.Wanted() || c.nodes[c.rec.Main].role != RoleMain {
 		return false
 	}
 	if len(c.nodes) == 1 {

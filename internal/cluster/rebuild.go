@@ -1,6 +1,9 @@
 package cluster
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // rebuild has the data of a diverged node moved aside and the node started
 // anew. MAIN and promotable nodes are never touched (P6).
@@ -22,11 +25,35 @@ func (in Input) rebuild() (Decision, bool) {
 		if d, ok := in.cure(); ok {
 			return d, true
 		}
+		others := func(b Rebuild) bool { return b.Node != n }
+		if slices.ContainsFunc(rec.Rebuilds, others) && len(rec.Promotable) == 0 {
+			continue // one after the other, as long as MAIN has the only good copy
+		}
+		if rec.Stale {
+			return in.cureByHandover(n)
+		}
 		b := Rebuild{Node: n, Process: in.Nodes[n].Process, Reason: "MAIN has refused it twice: it holds writes that no reign acknowledged"}
+		if in.foreign(n) {
+			b.Reason = "it keeps the database_uuid of another MAIN, holds no graph and cannot follow as it is"
+		}
 		next := rec.clone()
 		next.Rebuilds = append(slices.DeleteFunc(next.Rebuilds, func(o Rebuild) bool { return o.Node == n }), b)
+		next.Heirs = slices.DeleteFunc(next.Heirs, func(p Proof) bool { return p.Node == n })
 		next.Reason = in.name(n) + " is rebuilt"
 		return record(next, "%s has diverged: its data is moved aside and it copies %s anew", in.name(n), in.name(rec.Main)), true
+	}
+	return Decision{}, false
+}
+
+// cureByHandover has a MAIN that had restarted within the last reign, and refuses
+// node n, hand over to one that had not: what Memgraph says of n then is true.
+func (in Input) cureByHandover(n Ordinal) (Decision, bool) {
+	rec := in.Record
+	for _, p := range rec.Promotable {
+		if rec.Stage == Serving && in.following(p.Node) && !in.restarted(p.Node) && in.rested() {
+			why := fmt.Sprintf("%s, which had restarted within the last reign, refuses %s: that may be false divergence", in.name(rec.Main), in.name(n))
+			return record(in.hold(p.Node, why), "%s; %s takes over and tries", why, in.name(p.Node)), true
+		}
 	}
 	return Decision{}, false
 }
@@ -48,5 +75,15 @@ func (in Input) divergent(n Ordinal) bool {
 		return false
 	}
 	r, _ := in.Nodes[in.Record.Main].Replica(n)
-	return in.refusedTwice(n) || r.Status == Diverged && !r.Ghost
+	return in.refusedTwice(n) || r.Status == Diverged && !r.Ghost || in.foreign(n)
+}
+
+// foreign reports whether replica n, registered by MAIN, has kept the database_uuid
+// of another one: it has a history of its own, and MAIN will call it invalid for ever.
+// Only one without a graph: anything else is for a human to look at.
+func (in Input) foreign(n Ordinal) bool {
+	main, s := in.Nodes[in.Record.Main].Data, in.Nodes[n]
+	a, tried := in.registered(n)
+	return main.Known && main.UUID != "" && s.Contact == Answered && s.Data.Empty() && s.Data.UUID != main.UUID &&
+		tried && a.Failures == 0 && a.Process == s.Process && in.Now.Sub(a.At) >= healAfter
 }

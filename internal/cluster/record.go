@@ -12,7 +12,7 @@ type Stage uint8
 // The stages. Gateways let clients in only at Serving.
 const (
 	Serving   Stage = iota + 1
-	Quiescing       // MAIN serves on; gateways hold new work while replicas are re-registered
+	Quiescing       // MAIN serves on; gateways hold new work while replicas are re-registered, or before it steps down for Target
 	Demoting        // MAIN is being told to step down, so that Target can be promoted
 	Promoting       // Main is being promoted and given its replicas
 )
@@ -44,7 +44,29 @@ type Reign struct {
 	Main   Ordinal   `json:"main"`
 	Began  time.Time `json:"began"`
 	Reason string    `json:"reason"`
+	Lost   bool      `json:"lost,omitempty"` // it ended because its MAIN failed, not because that stepped down
 }
+
+// Switchover is what a human wants MAIN to be. The zero value is no wish.
+type Switchover struct {
+	Target Ordinal   `json:"target"`
+	ID     string    `json:"id"` // of the request
+	Asked  time.Time `json:"asked"`
+}
+
+// Wanted reports whether there is a wish.
+func (s Switchover) Wanted() bool { return s.ID != "" }
+
+// Accepted is the request that was granted last. It is written with the record
+// that grants it, so that whoever reads the record knows that it was.
+type Accepted struct {
+	ID     string    `json:"id"` // as Request has it
+	At     time.Time `json:"at"`
+	Answer string    `json:"answer"`
+}
+
+// String returns what the record says of the request.
+func (a Accepted) String() string { return toJSON(a) }
 
 // Record is the durable truth about who should be MAIN. It is a value: nobody
 // changes one that others may see.
@@ -53,9 +75,12 @@ type Record struct {
 	LastUpdated time.Time // key lastUpdated
 	Version     string    // key controllerVersion
 
-	Epoch       Epoch
-	Stage       Stage
-	Target      Ordinal // Demoting: who is promoted next; NoNode otherwise
+	Epoch  Epoch
+	Stage  Stage
+	Target Ordinal // Quiescing, Demoting: who is promoted next, maybe Main itself; NoNode otherwise
+	// Held is when new work was last held so that MAIN can step down; zero if it was
+	// not in this reign. Gateways let go by themselves some time after it.
+	Held        time.Time
 	MainProcess Process // the process that reigns; zero until it was seen promoted
 	UUID        string  // database_uuid of the cluster's data; empty if unknown
 
@@ -71,7 +96,7 @@ type Record struct {
 	// promoted again: the cure after such a promotion. Zero if there is none.
 	Replace Process
 	// Stale says that Main had restarted within the last reign when it was
-	// chosen: if all survivors refuse it, that is why.
+	// chosen: if a survivor is refused, that may be why.
 	Stale bool
 
 	// Databases are the database_uuids of the nodes that have followed or been
@@ -80,10 +105,14 @@ type Record struct {
 
 	Readers  []Ordinal // replicas fit for the read-only door
 	Rebuilds []Rebuild
+	Discards []Discard
 	Paused   bool
-	Leader   string // who wrote last; a write by another one means: we are deposed
-	Reason   string
-	History  []Reign // oldest first, at most historyLength
+	// Switchover is asked for and has not come about yet.
+	Switchover Switchover
+	Request    Accepted // zero if none was ever granted
+	Leader     string   // who wrote last; a write by another one means: we are deposed
+	Reason     string
+	History    []Reign // oldest first, at most historyLength
 
 	// Foreign keeps keys that are not ours, as found.
 	Foreign map[string]string
@@ -132,6 +161,7 @@ func (r Record) clone() Record {
 	r.Databases = slices.Clone(r.Databases)
 	r.Readers = slices.Clone(r.Readers)
 	r.Rebuilds = slices.Clone(r.Rebuilds)
+	r.Discards = slices.Clone(r.Discards)
 	r.History = slices.Clone(r.History)
 	return r
 }
@@ -141,7 +171,10 @@ func (r Record) clone() Record {
 func (r Record) reign(n Ordinal, now time.Time, reason string) Record {
 	next := r.clone()
 	next.Main, next.Epoch, next.Stage, next.Target = n, r.Epoch+1, Promoting, NoNode
-	next.MainProcess = Process{}
+	next.MainProcess, next.Held = Process{}, time.Time{}
+	if n != r.Main {
+		next.Switchover = Switchover{} // it has come about, or another MAIN was needed first
+	}
 	next.Seat, next.Promotable, next.Readers = NoNode, nil, nil
 	next.Joined, next.Replace, next.Stale = nil, Process{}, false
 	next.Reason = reason

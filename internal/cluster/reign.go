@@ -14,8 +14,11 @@ func (in Input) promoting() Decision {
 	if d, gone := in.lostBeforeServing(); gone {
 		return d
 	}
-	if rec.Replace.Known() && s.Process.ID == rec.Replace.ID {
-		return in.retry(Step{Kind: Restart, Node: rec.Main, Epoch: rec.Epoch},
+	if restart := (Step{Kind: Restart, Node: rec.Main, Epoch: rec.Epoch}); rec.Replace.Known() && s.Process.ID == rec.Replace.ID {
+		if in.restartedLately(restart) {
+			return wait("%s restarts before it is promoted again", name).within(watchSoon * 4)
+		}
+		return in.retry(restart,
 			"%s is restarted before its promotion: every survivor refused it, which a restart within the last reign causes", name)
 	}
 	switch {
@@ -43,13 +46,28 @@ func (in Input) promoting() Decision {
 // again has restarted meanwhile: that is another reign.
 func (in Input) promote() Decision {
 	rec, name := in.Record, in.name(in.Record.Main)
-	step := Step{Kind: Promote, Node: rec.Main, Epoch: rec.Epoch}
+	own, _ := proof(rec.Heirs, rec.Main)
+	step := Step{Kind: Promote, Node: rec.Main, Epoch: rec.Epoch, Database: own.UUID}
 	if a, tried := in.Attempts[step]; tried && a.Failures == 0 {
-		next := rec.reign(rec.Main, in.Now, name+" restarted before it served")
+		next := in.failed().Record.reign(rec.Main, in.Now, name+" restarted before it served")
 		next.Heirs, next.Stale, next.Seat = rec.Heirs, rec.Stale, rec.Seat
 		return record(next, "%s restarted before it served and is promoted again", name)
 	}
-	return in.retry(step, "%s is promoted for epoch %d", name, rec.Epoch)
+	d := in.retry(step, "%s is promoted for epoch %d", name, rec.Epoch)
+	d.Inform = d.Step.Kind == Promote && in.stepped()
+	return d
+}
+
+// stepped reports whether the process that is to be promoted may be the very one that
+// was MAIN in the reign before and stepped down for this one: what a leader does not
+// know that came later, it takes to be so.
+func (in Input) stepped() bool {
+	rec := in.Record
+	if len(rec.Heirs) == 0 || rec.Heirs[0].Node != rec.Main {
+		return false
+	}
+	_, asked := in.Attempts[Step{Kind: Demote, Node: rec.Main, Epoch: rec.Epoch - 1}] // with success or not
+	return asked || in.Term.After(in.began())
 }
 
 // lostBeforeServing replaces a target that died before it served: nothing was
@@ -64,6 +82,8 @@ func (in Input) lostBeforeServing() (Decision, bool) {
 		why = fmt.Sprintf("%s went down before it served", name)
 	case s.Contact != Answered && s.Contact != NotProbed && in.silence(rec.Main) >= in.Policy.FailAfter:
 		why = fmt.Sprintf("%s fell silent before it served", name)
+	case s.Contact == Answered && proven && s.Role == RoleReplica && in.unnamed(rec.Main) > 0:
+		return wait("%s is to be promoted: %s", name, in.fit(own)).within(in.unnamed(rec.Main)), true
 	case s.Contact == Answered && proven && s.Role == RoleReplica && in.fit(own) != "":
 		why = in.fit(own)
 	default:
@@ -72,8 +92,10 @@ func (in Input) lostBeforeServing() (Decision, bool) {
 	if rec.Replace.Known() && s.Process.ID == rec.Replace.ID && in.done(Step{Kind: Restart, Node: rec.Main, Epoch: rec.Epoch}) {
 		return wait("%s restarts before it is promoted again", name).within(watchSoon * 4), true
 	}
+	in = in.failed()
+	rec = in.Record
 	doubts := []string{why}
-	for _, p := range rec.Heirs {
+	for _, p := range in.steadiest(rec.Heirs) {
 		if p.Node == rec.Main {
 			continue
 		}
@@ -90,6 +112,9 @@ func (in Input) lostBeforeServing() (Decision, bool) {
 		next.Stale = rec.Stale
 		next.Seat = in.firstSeat(p.Node)
 		return record(next, "%s; %s held everything before and follows", why, in.name(p.Node)), true
+	}
+	if left := in.soonNamed(); left > 0 {
+		return wait("no node can be promoted yet: %s", strings.Join(doubts, "; ")).within(left), true
 	}
 	return wait("no node can be promoted: %s. Bring one of them back, or accept the loss: promote NODE --accept-data-loss", strings.Join(doubts, "; ")), true
 }
@@ -132,6 +157,9 @@ func (in Input) cure() (Decision, bool) {
 	why := fmt.Sprintf("every survivor refuses %s, which had restarted within the last reign: false divergence", in.name(rec.Main))
 	next := rec.reign(rec.Main, in.Now, why)
 	next.Heirs, next.Seat = rec.Heirs, rec.Seat
+	if rec.Stage != Promoting { // it has served, and holds what it acknowledged
+		next.Heirs = []Proof{in.ownProof()}
+	}
 	next.Replace = in.Nodes[rec.Main].Process
 	return record(next, "%s; it is restarted and promoted again", why), true
 }
@@ -141,6 +169,9 @@ func (in Input) cure() (Decision, bool) {
 func (in Input) gather() Decision {
 	rec := in.Record
 	d, pending := in.topology()
+	if next, ok := in.joins(d.Step); ok {
+		d = record(next, "%s joins the reign", in.name(d.Step.Replica))
+	}
 	acts := d.Record != nil || d.Step.Kind != NoStep
 	if pending && acts && (!in.late() || in.blocked()) {
 		return d
@@ -186,7 +217,7 @@ func (in Input) refusing() bool {
 
 // seatable reports whether the holder named before the promotion can still be it.
 func (in Input) seatable() bool {
-	return in.eligible(in.Record.Seat) && !in.refused(in.Record.Seat)
+	return in.eligible(in.Record.Seat) && !in.refused(in.Record.Seat) && !in.foreign(in.Record.Seat)
 }
 
 // reseat names another holder for the seat of a MAIN that does not serve yet, or
@@ -194,6 +225,9 @@ func (in Input) seatable() bool {
 func (in Input) reseat(why string) Decision {
 	seat := in.firstSeat(in.Record.Main)
 	if seat == in.Record.Seat {
+		if d, ok := in.rebuild(); ok {
+			return d // writes wait for a replica, and this one cannot be it as it is
+		}
 		return wait("%s: writes stay closed until a replica answers", why).within(watchSoon * 4)
 	}
 	next := in.Record.clone()
@@ -220,7 +254,7 @@ func (in Input) serve(promotable []Proof) Decision {
 	rec := in.Record
 	s := in.Nodes[rec.Main]
 	next := rec.clone()
-	next.Stage, next.Heirs, next.Stale, next.Replace = Serving, nil, false, Process{}
+	next.Stage, next.Heirs, next.Replace = Serving, nil, Process{}
 	next.MainProcess, next.UUID, next.Promotable = s.Process, s.Data.UUID, promotable
 	next.Readers, next.Joined, next.Databases = in.readers(), in.joinedNow(), in.databases()
 	protected := "unprotected until a replica has the seat"
@@ -239,4 +273,24 @@ func (in Input) retry(s Step, format string, args ...any) Decision {
 		return wait("%s failed (%s) and is tried again soon", s, in.Attempts[s].Failure).within(left)
 	}
 	return take(s, format, args...)
+}
+
+// disinherit takes a node out of the heirs before it is registered, if it is no
+// longer what was proven: REGISTER gives a wiped node the database_uuid of its MAIN,
+// by which it would pass for whole.
+func (in Input) disinherit(d Decision) Decision {
+	if d.Step.Kind != Register || in.Record == nil {
+		return d
+	}
+	p, heir := proof(in.Record.Heirs, d.Step.Replica)
+	if !heir {
+		return d
+	}
+	doubt := in.fit(p)
+	if doubt == "" {
+		return d
+	}
+	next := in.Record.clone()
+	next.Heirs = slices.DeleteFunc(next.Heirs, func(q Proof) bool { return q.Node == p.Node })
+	return record(next, "%s is no heir any more: %s", in.name(p.Node), doubt)
 }

@@ -15,10 +15,10 @@ import (
 // what is decided now, then read the diff: a changed decision is a changed
 // promise.
 //
-// Commands: cluster N (fresh, settled), nodes N (fresh, undecided); crash, up, silent, speak, wipe,
+// Commands: cluster N (fresh, settled), nodes N (fresh, undecided); crash, up, leave, silent, speak, wipe,
 // restart, reboot, diverge, unregister, write, data, lag, say, set, opinions change the world; fail STEP FAILURES makes a
 // step fail; record KEY=VALUE… writes a record by hand, forget deletes it; lead starts a new term;
-// request asks for something; settle D decides and acts for D and prints all of it; wait D lets time pass
+// request asks for something (a second one at once, if nothing was decided since); settle D decides and acts for D and prints all of it; wait D lets time pass
 // undecided; status prints record, roles and conditions.
 func TestScenarios(t *testing.T) {
 	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) {
@@ -73,12 +73,18 @@ func (w *world) command(d *datadriven.TestData) error {
 	case "wipe":
 		w.restart(Ordinal(n))
 		w.nodes[n].uuid, w.nodes[n].vertices, w.nodes[n].foreign, w.nodes[n].master = "wiped"+word(0), 0, "", NoNode
+	case "leave":
+		w.nodes[n].leaving = true
 	case "silent":
 		w.nodes[n].silent = true
 	case "speak":
 		w.nodes[n].silent = false
 	case "diverge":
 		w.nodes[n].foreign = "yes"
+	case "unreached": // MAIN does not reach it, though it answers
+		w.nodes[n].master = NoNode
+	case "reached":
+		w.nodes[n].master = w.rec.Main
 	case "unregister":
 		m := w.nodes[w.rec.Main]
 		m.rows = slices.DeleteFunc(m.rows, func(r Replica) bool { return r.Node == Ordinal(n) })
@@ -134,14 +140,19 @@ func (w *world) command(d *datadriven.TestData) error {
 			return err
 		}
 		w.rec = &rec
+	case "platform":
+		w.late = word(0) == "late"
 	case "forget":
-		w.last, w.rec = w.rec, nil
+		w.last, w.rec, w.own = w.rec, nil, word(0) == "own"
 	case "lead":
 		w.attempts, w.term, w.sighted = Attempts{}, w.now, make([]Sighting, len(w.nodes))
 	case "request":
-		ask := map[string]Ask{"adopt": AskAdopt, "promote": AskPromote, "rebuild": AskRebuild, "pause": AskPause, "resume": AskResume}[word(0)]
-		node, _ := strconv.Atoi(word(1))
-		w.requests = append(w.requests, Request{ID: "r", Ask: ask, Node: Ordinal(node), AcceptDataLoss: word(2) == "accept-data-loss"})
+		ask := map[string]Ask{"adopt": AskAdopt, "promote": AskPromote, "rebuild": AskRebuild, "pause": AskPause, "resume": AskResume, "switchover": AskSwitchover, "discard": AskDiscard}[word(0)]
+		node, err := strconv.Atoi(word(1))
+		if err != nil {
+			node = int(NoNode)
+		}
+		w.requests = append(w.requests, Request{ID: strings.Join(args, " "), Ask: ask, Node: Ordinal(node), AcceptDataLoss: word(2) == "accept-data-loss"})
 	case "wait":
 		by, err := duration()
 		if err != nil {
@@ -150,7 +161,7 @@ func (w *world) command(d *datadriven.TestData) error {
 		w.input()
 		w.now = w.now.Add(by)
 	case "decide":
-		dec := Decide(w.input())
+		dec := w.decide()
 		if dec.Record != nil {
 			w.rec = dec.Record
 			w.rec.LastUpdated = w.now

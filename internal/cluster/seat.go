@@ -9,10 +9,15 @@ func (in Input) chooseSeat() (Decision, bool) {
 	rec := in.Record
 	holds, left, why := in.seatHolds()
 	if holds {
-		if c := in.candidate(); in.restarted(rec.Seat) && c != NoNode && c != rec.Seat && !in.restarted(c) {
+		c, flaw := in.candidate(), in.flaw(rec.Seat)
+		wished := rec.Switchover.Wanted() && rec.Switchover.Target == rec.Seat
+		if c != NoNode && !wished && in.grade(c) > in.grade(rec.Seat) {
 			next := rec.clone()
-			next.Seat, next.Reason = c, in.name(rec.Seat)+" has restarted within the reign"
-			return record(next, "%s takes the standby seat from %s, which has restarted within the reign", in.name(c), in.name(rec.Seat)), true
+			next.Seat, next.Reason = c, in.name(rec.Seat)+" "+flaw
+			return record(next, "%s takes the standby seat from %s, which %s", in.name(c), in.name(rec.Seat), flaw), true
+		}
+		if d, ok := in.vacate(c); ok {
+			return d, true
 		}
 		return Decision{Wake: left}, false
 	}
@@ -30,6 +35,39 @@ func (in Input) chooseSeat() (Decision, bool) {
 	}
 	next.Seat, next.Promotable = NoNode, nil
 	return record(next, "%s, and no other replica can hold the seat: writes go on unprotected", why), true
+}
+
+// vacate takes the seat from a standby that was told to stop and that nobody can
+// replace: MAIN would refuse writes from its end until that was seen.
+func (in Input) vacate(c Ordinal) (Decision, bool) {
+	rec := in.Record
+	if c != NoNode || !in.departing(rec.Seat) || rec.Switchover.Wanted() {
+		return Decision{}, false
+	}
+	next := rec.clone()
+	next.Seat, next.Promotable = NoNode, nil
+	next.Reason = in.name(rec.Seat) + " was told to stop"
+	return record(next, "%s was told to stop, and no other replica can hold the seat: writes go on unprotected", in.name(rec.Seat)), true
+}
+
+// departing reports whether node n was told to stop and is not to be waited for any
+// more. A MAIN that was told to stop too needs it as its successor, and a strict one
+// acknowledges nothing without it.
+func (in Input) departing(n Ordinal) bool {
+	return in.Nodes[n].Leaving && !in.Nodes[in.Record.Main].Leaving && in.Policy.Durability != Strict
+}
+
+// flaw says why the seat is better held by another than node n, or "".
+func (in Input) flaw(n Ordinal) string {
+	switch {
+	case in.Nodes[n].Leaving:
+		return "was told to stop"
+	case in.flapping(n):
+		return in.flaps()
+	case in.restarted(n):
+		return "has restarted within the reign"
+	}
+	return ""
 }
 
 // seatHolds reports whether the seat is in good hands; if it is only in its
@@ -63,8 +101,25 @@ func (in Input) seatHolds() (bool, time.Duration, string) {
 	return left > 0, max(left, 0), why
 }
 
-// candidate returns who could hold the seat best: one MAIN already waits for,
-// then one that has not restarted within the reign, then the closest.
+// grade weighs the flaws of node n: one that stays is better than one that has not
+// failed as MAIN again and again, and that is better than one that has not restarted
+// within the reign.
+func (in Input) grade(n Ordinal) int64 {
+	var grade int64
+	if !in.Nodes[n].Leaving {
+		grade += 4
+	}
+	if !in.flapping(n) {
+		grade += 2
+	}
+	if !in.restarted(n) {
+		grade++
+	}
+	return grade
+}
+
+// candidate returns who could hold the seat best: one with lesser flaws, then one
+// MAIN already waits for, then the closest.
 func (in Input) candidate() Ordinal {
 	best := NoNode
 	for _, n := range in.others(in.Record.Main) {
@@ -77,10 +132,7 @@ func (in Input) candidate() Ordinal {
 
 func (in Input) rank(n Ordinal) int64 {
 	r, _ := in.Nodes[in.Record.Main].Replica(n)
-	rank := r.Behind // 0 or negative
-	if !in.restarted(n) {
-		rank += 10 * seatGap
-	}
+	rank := 10*seatGap*in.grade(n) + r.Behind // 0 or negative
 	if r.Mode.Waited() && r.Whole() {
 		rank += seatGap
 	}
@@ -89,7 +141,7 @@ func (in Input) rank(n Ordinal) int64 {
 
 // canSit reports whether node n is fit to be given the seat now.
 func (in Input) canSit(n Ordinal) bool {
-	if !in.eligible(n) || !in.near(n) || in.Nodes[n].Process == (Process{}) {
+	if !in.eligible(n) || !in.near(n) || in.Nodes[n].Process == (Process{}) || in.departing(n) {
 		return false
 	}
 	r, _ := in.Nodes[in.Record.Main].Replica(n)

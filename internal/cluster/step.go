@@ -11,7 +11,7 @@ type Kind uint8
 // The steps. Each is one statement to one node, or one word to the platform.
 const (
 	NoStep   Kind = iota
-	Promote       // SET REPLICATION ROLE TO MAIN, then read the role back
+	Promote       // SET REPLICATION ROLE TO MAIN, if Database is there, then read the role back
 	Demote        // SET REPLICATION ROLE TO REPLICA, then read the role back
 	Mark          // a write that leaves no trace: makes the epoch durable, proves the seat
 	Register      // REGISTER REPLICA, after the replication port was seen open
@@ -34,6 +34,9 @@ type Step struct {
 	Name    string  // Drop: the name it is registered under
 	Mode    Mode    // Register
 	Proves  Ordinal // Mark: which seat holder the write went through; NoNode for none
+	// Database is the database_uuid that Promote must find: what was seen of a node may
+	// be a moment old. Empty: any.
+	Database string
 }
 
 // String returns e.g. "register node 2 as async on node 1".
@@ -71,11 +74,12 @@ const (
 	Aborted             // a write was refused by the seat and is nowhere
 	WrongRole           // the node is MAIN where a REPLICA is needed, or the reverse
 	TimedOut            // no answer in time; it may still happen
+	Replaced            // the node holds another database than it must; nothing happened
 )
 
 // String names the failure for logs and status.
 func (f Failure) String() string {
-	return word(f, "none", "unclear", "unreachable", "busy", "exists", "diverged", "not accepting", "aborted", "wrong role", "timed out")
+	return word(f, "none", "unclear", "unreachable", "busy", "exists", "diverged", "not accepting", "aborted", "wrong role", "timed out", "another database")
 }
 
 // StepError is the error of a Step that did not do what it should.

@@ -1,6 +1,9 @@
 package cluster
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // topology returns the next change to MAIN's registrations. It reports true also
 // if there is only something to wait for, and false if all is as it should be.
@@ -56,10 +59,36 @@ func (in Input) wrong(r Replica) string {
 		return node.Name + " is registered under another name or address"
 	case r.Status == Diverged:
 		return "MAIN says " + node.Name + " has diverged"
-	case r.Status == Invalid && s.is(RoleReplica) && in.Now.Sub(r.Since) >= healAfter && in.estranged(r.Node):
+	case s.is(RoleReplica) && in.replaced(r.Node):
+		return node.Name + " holds another database than MAIN, which has not noticed: its volume was wiped or replaced"
+	case r.Status == Invalid && s.is(RoleReplica) && in.Now.Sub(later(r.Since, s.Since)) >= healAfter && in.estranged(r.Node):
 		return node.Name + " has restarted and does not know its MAIN any more"
 	}
 	return ""
+}
+
+// replaced reports whether replica n may hold other data than MAIN registered. MAIN
+// goes on calling one ready that came back empty within half a second, until the
+// next write (recorded on 3.6.2 and 3.12.0). Before Memgraph 3.5 nothing tells a
+// volume from another, so every restart counts, once.
+func (in Input) replaced(n Ordinal) bool {
+	main, d := in.Nodes[in.Record.Main].Data, in.Nodes[n].Data
+	if !main.Known || !d.Known || in.stranger(n) {
+		return false
+	}
+	if main.UUID != "" {
+		a, tried := in.registered(n)
+		asIs := tried && a.Failures == 0 && a.Process == in.Nodes[n].Process // see foreign
+		return d.UUID != main.UUID && d.Empty() && !asIs
+	}
+	return in.estranged(n)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // estranged reports whether an answering replica may have forgotten its MAIN: it
@@ -68,12 +97,10 @@ func (in Input) wrong(r Replica) string {
 // registered anew: a REGISTER that MAIN cannot connect blocks MAIN for 5 s.
 func (in Input) estranged(n Ordinal) bool {
 	s := in.Nodes[n]
+	a, tried := in.registered(n)
 	other := in.Record.UUID != "" && s.Data.Known && s.Data.UUID != in.Record.UUID
-	if !in.restarted(n) && !other {
-		return false
-	}
-	a, tried := in.Attempts[in.registration(n, Async)]
-	return !tried || a.Process != s.Process
+	anew := tried && a.Process.Known() && a.Process != s.Process
+	return (in.restarted(n) || other || anew) && (!tried || anew)
 }
 
 // takeSeat brings the one who shall hold the seat into it: caught up as ASYNC
@@ -126,8 +153,8 @@ func (in Input) registerMissing() (Decision, bool) {
 		if _, listed := in.Nodes[rec.Main].Replica(n); listed || !in.eligible(n) || in.refusedTwice(n) {
 			continue
 		}
-		if rec.Stage == Promoting && in.refused(n) {
-			continue // not worth keeping clients waiting
+		if rec.Stage == Promoting && in.refused(n) && in.Policy.Durability == Available {
+			continue // not worth keeping clients waiting; strict ones wait for a replica anyway
 		}
 		if d, ok := in.attempt(in.registration(n, Async), "%s follows %s", in.name(n), in.name(rec.Main)); ok {
 			return d, true
@@ -153,6 +180,9 @@ func (in Input) dropLeftover() (Decision, bool) {
 			continue
 		}
 		if _, promotable := rec.Proof(r.Node); promotable {
+			if in.provable() {
+				return Decision{}, false // proven first, nobody is without a successor meanwhile
+			}
 			next := rec.clone()
 			next.Promotable = nil
 			return record(next, "%s gives up the standby seat and is not promotable any more", in.name(r.Node)), true
@@ -162,6 +192,45 @@ func (in Input) dropLeftover() (Decision, bool) {
 		}
 	}
 	return Decision{}, false
+}
+
+// provable reports whether the holder of the seat can be proven while the former one
+// is waited for too: a write goes through both.
+func (in Input) provable() bool {
+	if _, proven := in.Record.Proof(in.Record.Seat); proven || in.Record.Seat == NoNode || in.refusing() {
+		return false
+	}
+	return in.Attempts[in.markThrough(in.Record.Seat)].Failures == 0
+}
+
+// leftover reports whether MAIN waits for somebody who does not hold the seat.
+func (in Input) leftover() bool {
+	return slices.ContainsFunc(in.Nodes[in.Record.Main].Replicas, func(r Replica) bool {
+		return r.Node != NoNode && r.Node != in.Record.Seat && r.Mode.Waited() && !r.Ghost
+	})
+}
+
+// registered returns the last try to register node n in this reign and term, false
+// if there was none.
+func (in Input) registered(n Ordinal) (last Attempt, found bool) {
+	for _, a := range in.registrations(n) {
+		if !a.At.Before(last.At) {
+			last, found = a, true
+		}
+	}
+	return last, found
+}
+
+// registrations returns the tries to register node n in this reign and term, one for
+// each mode that was tried.
+func (in Input) registrations(n Ordinal) []Attempt {
+	var list []Attempt
+	for _, mode := range []Mode{Async, Sync, StrictSync} {
+		if a, tried := in.Attempts[in.registration(n, mode)]; tried {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 func (in Input) registration(n Ordinal, mode Mode) Step {
@@ -223,8 +292,7 @@ func (in Input) refusedTwice(n Ordinal) bool { return in.refusals(n) >= 2 }
 
 func (in Input) refusals(n Ordinal) int {
 	count := 0
-	for _, mode := range []Mode{Async, Sync, StrictSync} {
-		a := in.Attempts[in.registration(n, mode)]
+	for _, a := range in.registrations(n) {
 		if a.Failure == Refuses && a.Process == in.Nodes[n].Process {
 			count += a.Failures
 		}

@@ -18,12 +18,14 @@ type world struct {
 	nodes    []*server
 	rec      *Record
 	last     *Record
+	own      bool
 	sighted  []Sighting
 	attempts Attempts
 	requests []Request
 	opinions map[Ordinal][]Opinion
 	fail     map[string][]Failure // step text → failures to come
 	writes   int
+	late     bool // the platform's word may be as old as a watch
 	out      strings.Builder
 }
 
@@ -55,7 +57,18 @@ func newWorld(n int) *world {
 		w.nodes = append(w.nodes, &server{up: true, runs: 1, boot: "b1", role: RoleReplica, born: RoleReplica, uuid: fmt.Sprintf("u%d", i), version: Version{3, 12, 0}, wal: Yes, mode: "IN_MEMORY_TRANSACTIONAL", lag: map[Ordinal]int64{}, master: NoNode})
 	}
 	w.sighted = make([]Sighting, n)
+	for i := range w.sighted { // they have answered for long
+		w.sighted[i] = Sighting{Contact: Answered, Answered: w.now, Steady: w.now.Add(-time.Minute), AsOf: w.asOf(), Process: w.process(Ordinal(i))}
+	}
 	return w
+}
+
+// asOf is when what the platform says was so: it hears of everything late.
+func (w *world) asOf() time.Time {
+	if w.late {
+		return time.Time{}
+	}
+	return w.now.Add(-namedAfter)
 }
 
 func (w *world) process(n Ordinal) Process {
@@ -66,7 +79,7 @@ func (w *world) process(n Ordinal) Process {
 // look makes the sighting of node n.
 func (w *world) look(n Ordinal) Sighting {
 	s := w.nodes[n]
-	v := Sighting{Since: w.now, Process: w.process(n), Gone: !s.up, Leaving: s.leaving, Opinions: w.opinions[n]}
+	v := Sighting{Since: w.now, AsOf: w.asOf(), Process: w.process(n), Gone: !s.up, Leaving: s.leaving, Opinions: w.opinions[n]}
 	switch {
 	case !s.up:
 		v.Contact = Refused
@@ -165,23 +178,39 @@ func (w *world) register(s Step) Failure {
 // the record moves its data aside.
 func (w *world) restart(n Ordinal) {
 	s := w.nodes[n]
+	if s.up && w.sighted[n].Contact == Answered {
+		w.sighted[n].Answered = w.now // until now
+	}
 	if w.rec != nil {
 		if b, ok := w.rec.Rebuild(n); ok && b.Process == w.process(n) {
 			s.vertices, s.foreign, s.uuid = 0, "", fmt.Sprintf("u%d.%d", n, s.runs)
 		}
 	}
-	s.up, s.silent, s.role, s.rows, s.stuck = true, false, s.born, nil, false
+	s.up, s.silent, s.leaving, s.role, s.rows, s.stuck = true, false, false, s.born, nil, false
 	s.runs++
 }
 
 func (w *world) input() Input {
 	for i := range w.nodes {
+		if s := &w.sighted[i]; s.Contact == Answered && s.Process == w.process(Ordinal(i)) {
+			s.Answered = w.now // and has all the while
+		}
 		w.sighted[i] = w.look(Ordinal(i))
 	}
 	return Input{
-		Record: w.rec, Policy: w.policy, Topology: w.topology, Attempts: w.attempts, Requests: w.requests, Last: w.last,
+		Record: w.rec, Policy: w.policy, Topology: w.topology, Attempts: w.attempts, Requests: w.requests, Last: w.last, Own: w.own,
 		Observation: Observation{Now: w.now, Term: w.term, Nodes: slices.Clone(w.sighted)},
 	}
+}
+
+// decide makes one decision, and forgets the requests that it answers.
+func (w *world) decide() Decision {
+	dec := Decide(w.input())
+	for _, id := range dec.Handled {
+		i := slices.IndexFunc(w.requests, func(r Request) bool { return r.ID == id })
+		w.requests = slices.Delete(w.requests, i, i+1)
+	}
+	return dec
 }
 
 // settle decides and acts until nothing is left to do within d, and writes down
@@ -190,8 +219,7 @@ func (w *world) settle(d time.Duration) {
 	end := w.now.Add(d)
 	last := ""
 	for range 400 {
-		dec := Decide(w.input())
-		w.requests = slices.DeleteFunc(w.requests, func(r Request) bool { return slices.Contains(dec.Handled, r.ID) })
+		dec := w.decide()
 		switch {
 		case dec.Record != nil:
 			next := *dec.Record
@@ -207,7 +235,13 @@ func (w *world) settle(d time.Duration) {
 				fmt.Fprintf(&w.out, ": %s", failure)
 			}
 			fmt.Fprintf(&w.out, "\n  %s\n", dec.Why)
+			if dec.Inform {
+				fmt.Fprint(&w.out, "  and every gateway hears of it before\n")
+			}
 			w.now = w.now.Add(2 * time.Millisecond)
+			last = ""
+		case len(dec.Handled) > 0:
+			fmt.Fprintf(&w.out, "answer\n  %s\n", dec.Why)
 			last = ""
 		default:
 			if dec.Why != last {
@@ -259,6 +293,15 @@ func (w *world) brief() string {
 	}
 	for _, v := range r.Rebuilds {
 		b += " rebuild " + short(v.Node)
+	}
+	for _, v := range r.Discards {
+		b += " discard " + short(v.Node)
+	}
+	if r.Target != NoNode {
+		b += " target " + short(r.Target)
+	}
+	if r.Switchover.Wanted() {
+		b += " switchover " + short(r.Switchover.Target)
 	}
 	if r.Paused {
 		b += " paused"

@@ -13,10 +13,12 @@ type node struct {
 	addr     string
 	database string                // of a MAIN: what it must hold to be confirmed
 	epoch    uint64                // of a MAIN; zero for readers
+	reader   bool                  // a replica
 	sessions map[*session]struct{} // dialing ones included
 	gone     chan struct{}         // closed when the node ends
 
 	// Of a MAIN only.
+	again     bool   // a guard to it has broken under this Route
 	confirmed bool   // true while guard stands, or from the start without a Confirmer
 	guard     Guard  // set with confirmed; nil without a Confirmer
 	abort     func() // ends the question under way; nil while there is none
@@ -25,6 +27,7 @@ type node struct {
 
 // quiet is one pause: over is closed when bytes may flow again.
 type quiet struct {
+	mild  bool // what has begun goes on; what is no Bolt waits at once
 	until time.Time
 	over  chan struct{}
 }
@@ -58,7 +61,7 @@ func (n *node) end() int {
 func (n *node) hush(q *quiet) {
 	n.pause.Store(q)
 	for s := range n.sessions {
-		if s.server != nil {
+		if s.server != nil && (!q.mild || !s.understood) {
 			_ = s.server.SetWriteDeadline(past) // fails only on a closed connection
 		}
 	}
@@ -127,8 +130,8 @@ func (g *Gateway) followMain(old Route) int {
 	case g.main == nil:
 	case r.State == Open:
 		g.main.speak()
-	case r.State == Paused && (fresh || old.State != Paused && g.main.pause.Load() == nil):
-		g.main.hush(&quiet{until: time.Now().Add(g.opt.MaxPause), over: make(chan struct{})})
+	case r.State.pauses() && (fresh || !old.State.pauses() && g.main.pause.Load() == nil):
+		g.main.hush(&quiet{mild: r.State == Draining, until: time.Now().Add(g.opt.MaxPause), over: make(chan struct{})})
 	}
 	return cut
 }
@@ -136,17 +139,32 @@ func (g *Gateway) followMain(old Route) int {
 // followReaders brings g.readers in line with g.route and returns the number
 // of sessions cut. g.mu is held.
 func (g *Gateway) followReaders() int {
-	cut := 0
+	cut, came := 0, false
 	for addr, n := range g.readers {
-		if !slices.Contains(g.route.Readers, addr) {
+		switch {
+		case slices.Contains(g.route.Readers, addr):
+		case addr == g.route.Main: // who reads there could write now
 			cut += n.end()
 			delete(g.readers, addr)
+		default:
+			cut += g.retire(n)
+			delete(g.readers, addr)
+		}
+	}
+	for n := range g.retired {
+		if n.addr == g.route.Main {
+			cut += g.dismiss(n)
 		}
 	}
 	for _, addr := range g.route.Readers {
 		if g.readers[addr] == nil {
 			g.readers[addr] = newNode(addr, 0)
+			g.readers[addr].reader = true
+			came = true
 		}
+	}
+	if came {
+		g.balance()
 	}
 	return cut
 }
@@ -158,7 +176,7 @@ func (g *Gateway) serving() bool {
 		return false
 	}
 	// A pause that has reached its limit no longer keeps anyone out (P9).
-	return g.route.State == Open || g.route.State == Paused && m.pause.Load() == nil
+	return g.route.State == Open || g.route.State.pauses() && m.pause.Load() == nil
 }
 
 // broadcast wakes everyone who waits for a change. g.mu is held.
@@ -178,6 +196,9 @@ func (g *Gateway) cutAll() {
 		cut += n.end()
 	}
 	clear(g.readers)
+	for n := range g.retired {
+		cut += g.dismiss(n)
+	}
 	g.counts.cut += uint64(cut)
 	g.broadcast()
 }

@@ -118,6 +118,7 @@ func TestHalfCloseIsHonouredBothWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
+	hailed(t, srv)
 	c.say("question")
 	if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -137,6 +138,7 @@ func TestHalfCloseIsHonouredBothWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
+	hailed(t, srv)
 	if err := srv.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}

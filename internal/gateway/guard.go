@@ -102,10 +102,20 @@ func (g *Gateway) confirm(ctx context.Context, m *node) (Guard, error) {
 	database := m.database
 	g.mu.Unlock()
 	guard, err := g.opt.Confirmer.Confirm(ctx, m.addr, database)
-	if err == nil && guard == nil {
-		err = errNoGuard
+	switch {
+	case err != nil:
+		return nil, err
+	case guard == nil:
+		return nil, errNoGuard
+	case !m.again || g.opt.Current == nil:
+		return guard, nil
 	}
-	return guard, err
+	// Only now: what it said before a newer Route was made, it said of this one.
+	if err := g.opt.Current(ctx); err != nil {
+		_ = guard.Close()
+		return nil, err
+	}
+	return guard, nil
 }
 
 // confirmed opens the way to m, unless the route has moved on meanwhile.
@@ -136,14 +146,39 @@ func (g *Gateway) attend(ctx context.Context, m *node, guard Guard) bool {
 		g.mu.Unlock()
 		return false
 	}
-	cut := m.end()
-	g.counts.cut += uint64(cut)
-	g.main = newNode(m.addr, m.epoch)
-	g.main.pause.Store(m.pause.Load())
-	g.broadcast()
+	cut := g.replaceMain()
 	g.mu.Unlock()
 	g.opt.Log.Warn("main's process is gone, clients are held", "epoch", m.epoch, "main", m.addr, "cut", cut)
 	return true
+}
+
+// Doubt says that the current Route may not be the newest: its Main is let go as if its
+// process had ended, with all sessions, and confirmed again only once Current says that
+// there is no newer Route. When Doubt returns no further byte moves to it.
+func (g *Gateway) Doubt() {
+	g.mu.Lock()
+	m := g.main
+	if m == nil || m.again && !m.confirmed {
+		g.mu.Unlock()
+		return
+	}
+	cut := g.replaceMain()
+	g.mu.Unlock()
+	g.opt.Log.Warn("there is a newer route than this one, clients are held", "epoch", m.epoch, "main", m.addr, "cut", cut)
+}
+
+// replaceMain ends g.main and puts one in its place that is confirmed anew, after
+// Current. It returns how many sessions were cut. g.mu is held.
+func (g *Gateway) replaceMain() int {
+	m := g.main
+	cut := m.end()
+	g.counts.cut += uint64(cut)
+	g.main = newNode(m.addr, m.epoch)
+	g.main.database = m.database
+	g.main.again = true
+	g.main.pause.Store(m.pause.Load())
+	g.broadcast()
+	return cut
 }
 
 // boundPauses ends each pause that lasts for MaxPause, until ctx ends.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -30,6 +31,86 @@ func TestBrokenGuardCutsHoldsAndConfirmsAgain(t *testing.T) {
 	if st := g.Stats(); !st.Confirmed || st.CutTotal != 1 {
 		t.Fatalf("stats = %+v; want confirmed, 1 cut", st)
 	}
+}
+
+// P5: a process that came back may be MAIN of a newer route than this gateway has
+// heard of. Nobody asks before the first guard has broken.
+func TestBrokenGuardAsksWhetherTheRouteIsCurrent(t *testing.T) {
+	a := newServer(t, "a")
+	var asked atomic.Int64
+	var stale atomic.Bool
+	g := start(t, Options{Confirmer: newWorld(a), Current: func(context.Context) error {
+		asked.Add(1)
+		if stale.Load() {
+			return errors.New("there is a newer one")
+		}
+		return nil
+	}})
+	g.Follow(Route{Epoch: 1, Main: a.addr(), State: Open})
+	c := connect(t, g.opt.ReadWrite)
+	c.greeted(a)
+	if n := asked.Load(); n != 0 {
+		t.Fatalf("asked %d times before a guard has broken; want not at all", n)
+	}
+	stale.Store(true)
+	a.mu.Lock()
+	a.breakGuards()
+	a.mu.Unlock()
+	c.ended()
+	next := connect(t, g.opt.ReadWrite)
+	eventually(t, "asked again and again", func() bool { return asked.Load() >= 3 })
+	if g.Stats().Confirmed {
+		t.Fatal("confirmed though the route is not current")
+	}
+	stale.Store(false)
+	next.greeted(a)
+}
+
+// P5: a gateway that is told of a newer route, before that has arrived, cuts everybody
+// and lets nobody in until its own is the newest again. What is confirmed then still is
+// the database of the route.
+func TestDoubtHoldsUntilTheRouteIsCurrent(t *testing.T) {
+	a := newServer(t, "a")
+	w := newWorld(a)
+	var stale atomic.Bool
+	databases := make(chan string, 100)
+	g := start(t, Options{
+		Confirmer: confirmDatabase(func(ctx context.Context, addr, database string) (Guard, error) {
+			databases <- database
+			return w.Confirm(ctx, addr, database)
+		}),
+		Current: func(context.Context) error {
+			if stale.Load() {
+				return errors.New("there is a newer one")
+			}
+			return nil
+		},
+	})
+	g.Doubt() // nobody is MAIN yet
+	g.Follow(Route{Epoch: 1, Main: a.addr(), Database: "d", State: Open})
+	c := connect(t, g.opt.ReadWrite)
+	c.greeted(a)
+	stale.Store(true)
+	g.Doubt()
+	c.ended()
+	next := connect(t, g.opt.ReadWrite)
+	g.awaitHeld(t, 1)
+	if st := g.Stats(); st.Confirmed || st.CutTotal != 1 {
+		t.Fatalf("stats = %+v; want not confirmed, 1 cut", st)
+	}
+	stale.Store(false)
+	next.greeted(a)
+	for len(databases) > 0 {
+		if d := <-databases; d != "d" {
+			t.Errorf("asked whether it is MAIN of database %q, want d", d)
+		}
+	}
+}
+
+type confirmDatabase func(ctx context.Context, addr, database string) (Guard, error)
+
+func (f confirmDatabase) Confirm(ctx context.Context, addr, database string) (Guard, error) {
+	return f(ctx, addr, database)
 }
 
 // P5: a read/write client is never handed to a REPLICA.

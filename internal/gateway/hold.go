@@ -16,17 +16,20 @@ var (
 type visitor struct {
 	door  Door
 	conn  net.Conn
+	talk  *talk          // nil: no Bolt
+	first []byte         // of a client that speaks no Bolt: what was read of it
+	comes time.Time      // when it came, or its last visit ended
 	since time.Time      // when it began to be held; zero if it never was
 	tried map[*node]bool // nodes that could not be dialed in this round
 }
 
 // admit finds the server that the client may talk to and returns a session
 // whose bytes may flow. The client is held while there is none, for at most
-// HoldTimeout from its arrival.
-func (g *Gateway) admit(ctx context.Context, door Door, client net.Conn) (*session, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, g.opt.HoldTimeout, errHoldTimeout)
+// HoldTimeout from its arrival, or from the end of its last visit.
+func (g *Gateway) admit(ctx context.Context, v *visitor) (*session, error) {
+	ctx, cancel := context.WithDeadlineCause(ctx, v.comes.Add(g.opt.HoldTimeout), errHoldTimeout)
 	defer cancel()
-	v := &visitor{door: door, conn: client, tried: map[*node]bool{}}
+	v.since, v.tried = time.Time{}, map[*node]bool{}
 	defer g.release(v)
 	delay := retryMin
 	for {
@@ -63,7 +66,7 @@ func (g *Gateway) try(ctx context.Context, v *visitor) (*session, <-chan struct{
 			cancel()
 			return nil, changed
 		}
-		server, err := g.opt.Dial(dial, "tcp", s.node.addr)
+		server, err := g.reach(dial, s)
 		cancel()
 		if err == nil {
 			if g.seat(s, server) {
@@ -72,6 +75,7 @@ func (g *Gateway) try(ctx context.Context, v *visitor) (*session, <-chan struct{
 			server.Close()
 		} else {
 			v.tried[s.node] = true
+			g.undialed(ctx, s)
 		}
 		g.leave(s)
 	}
@@ -86,7 +90,7 @@ func (g *Gateway) enrol(v *visitor, abort func()) (*session, <-chan struct{}) {
 	if n == nil {
 		return nil, g.changed
 	}
-	s := newSession(v, n, abort)
+	s := newSession(g, v, n, abort)
 	n.sessions[s] = struct{}{}
 	return s, g.changed
 }
@@ -133,6 +137,16 @@ func (g *Gateway) leave(s *session) {
 	delete(s.node.sessions, s)
 }
 
+// undialed counts a server that could not be reached, unless the try was given up.
+func (g *Gateway) undialed(ctx context.Context, s *session) {
+	if ctx.Err() != nil || closed(s.gone) {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.counts.undialed++
+}
+
 // hold counts v among the held, or refuses.
 func (g *Gateway) hold(v *visitor) error {
 	g.mu.Lock()
@@ -151,13 +165,15 @@ func (g *Gateway) hold(v *visitor) error {
 
 // release ends the hold of v, if it was held.
 func (g *Gateway) release(v *visitor) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	if v.since.IsZero() {
 		return
 	}
+	held := time.Since(v.since)
+	g.mu.Lock()
 	delete(g.held, v)
-	g.counts.longestHold = max(g.counts.longestHold, time.Since(v.since))
+	g.counts.longestHold = max(g.counts.longestHold, held)
+	g.mu.Unlock()
+	g.opt.Held(held)
 }
 
 // turnedAway counts a client that never got a session.

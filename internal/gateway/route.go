@@ -10,10 +10,14 @@ type State uint8
 
 // The states of a Route. The zero value lets nobody through.
 const (
-	Closed State = iota // no MAIN, or a promotion is under way: new clients are held
-	Open                // new clients go to MAIN
-	Paused              // MAIN serves and is being reconfigured: bytes to it wait, for at most MaxPause
+	Closed   State = iota // no MAIN, or a promotion is under way: new clients are held
+	Open                  // new clients go to MAIN
+	Paused                // MAIN serves and is being reconfigured: bytes to it wait, for at most MaxPause
+	Draining              // MAIN is about to step down: as Paused, but what was begun goes on
 )
+
+// pauses reports whether bytes to MAIN wait in this state.
+func (s State) pauses() bool { return s == Paused || s == Draining }
 
 // String returns the state as status and log show it.
 func (s State) String() string {
@@ -24,6 +28,8 @@ func (s State) String() string {
 		return "open"
 	case Paused:
 		return "paused"
+	case Draining:
+		return "draining"
 	default:
 		return fmt.Sprintf("state(%d)", uint8(s))
 	}

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"memgraph-controller/internal/bolt"
 )
 
 // past is a deadline that has passed: it ends a read or write under way and
@@ -16,19 +17,34 @@ var past = time.Unix(1, 0)
 
 // session is one client at one node.
 type session struct {
+	gate   *Gateway
 	door   Door
+	talk   *talk // nil: the client speaks something else than Bolt
+	first  []byte
 	node   *node
 	client net.Conn
 	server net.Conn // nil while dialing; set under Gateway.mu, before carry
 	abort  func()   // ends the dialing
 	stop   func()   // closes gone; may be called more than once
 	gone   chan struct{}
+
+	understood bool        // talk follows what is said; set under Gateway.mu
+	departs    atomic.Bool // it leaves its server as soon as nothing is open
+	ends       atomic.Bool // it goes nowhere else then
+
+	reads   atomic.Uint64 // from the client
+	writing atomic.Int64  // when the write to the client began that is under way, in ns; 0: none is
+
+	// Of endIdle, guarded by Gateway.mu.
+	quiet   time.Time // since when nothing was asked
+	asked   uint64    // reads at that time
+	expired bool
 }
 
-func newSession(v *visitor, n *node, abort func()) *session {
+func newSession(g *Gateway, v *visitor, n *node, abort func()) *session {
 	gone := make(chan struct{})
 	stop := sync.OnceFunc(func() { close(gone) })
-	return &session{door: v.door, node: n, client: v.conn, abort: abort, gone: gone, stop: stop}
+	return &session{gate: g, door: v.door, talk: v.talk, first: v.first, node: n, client: v.conn, abort: abort, gone: gone, stop: stop}
 }
 
 // cut ends the session: no byte moves after it returns. It reports whether
@@ -50,9 +66,134 @@ func (s *session) cut() bool {
 func (s *session) carry(toServer, toClient *atomic.Uint64) {
 	var down sync.WaitGroup
 	down.Go(func() { s.copyToClient(toClient) })
-	s.copyToServer(toServer)
+	if sent, err := s.forward(s.first); err != nil {
+		s.close()
+	} else {
+		toServer.Add(uint64(sent))
+		s.copyToServer(toServer)
+	}
 	down.Wait()
 	s.close()
+}
+
+// converse carries a session that is understood, until the server has gone or the client
+// has. It leaves the client's connection open.
+func (s *session) converse(toServer, toClient *atomic.Uint64) {
+	var down sync.WaitGroup
+	down.Go(func() {
+		_, _ = s.copyBytes(s.deliver, s.server, toClient) // talk knows what the client has been given
+		_ = s.client.SetReadDeadline(past)
+	})
+	if s.departs.Load() { // since before it was understood
+		s.wake()
+	}
+	err := s.copyRequests(toServer)
+	if errors.Is(err, errAlien) || errors.Is(err, errTooLong) {
+		s.talk.giveUp()
+	}
+	if !s.talk.gone || !errors.Is(err, io.EOF) || !closeWrite(s.server) {
+		_ = s.server.SetReadDeadline(past)
+	}
+	down.Wait()
+	s.stop()
+	s.server.Close()
+}
+
+// copyRequests passes on what the client asks, until it ends, the session does, or the
+// server takes no more.
+func (s *session) copyRequests(count *atomic.Uint64) error {
+	t := s.talk
+	for {
+		next := t.held
+		for {
+			if next {
+				if err := s.begin(count); err != nil {
+					return err
+				}
+			}
+			n, more, err := s.passable(count)
+			if err != nil {
+				return err
+			}
+			if next = more; !next {
+				if err := s.pass(n, count); err != nil {
+					return err
+				}
+				break
+			}
+		}
+		if err := t.read(s.client); err != nil && !s.stays(err) {
+			return err
+		}
+		s.reads.Add(1)
+	}
+}
+
+// pass writes the first n bytes of what the client has sent.
+func (s *session) pass(n int, count *atomic.Uint64) error {
+	if n == 0 {
+		return nil
+	}
+	if closed(s.node.gone) {
+		return net.ErrClosed
+	}
+	sent, err := s.forward(s.talk.in[:n])
+	count.Add(uint64(sent))
+	s.talk.drop(n)
+	return err
+}
+
+// deliver writes what the server says to the client, and what the gateway itself has to
+// say in between. It implements the write of copyBytes.
+func (s *session) deliver(b []byte) (int, error) {
+	t := s.talk
+	from, done := 0, false
+	write := func(p []byte) error {
+		_, err := s.hand(p)
+		if err != nil {
+			t.giveUp()
+		}
+		return err
+	}
+	for at := 0; at < len(b); {
+		n, e := t.hear(b[at:])
+		at += n
+		switch e {
+		case bolt.Start:
+			if d := t.waited(); d > 0 {
+				s.gate.opt.Answered(s.node.addr, s.door, d)
+			}
+			if t.down.Tag() == bolt.Success {
+				t.down.Keep(keptResult)
+			}
+		case bolt.End:
+			if t.down.Tag() == bolt.Record {
+				continue
+			}
+			own := t.answered(t.down.Tag())
+			done = s.departs.Load()
+			if len(own) == 0 {
+				continue
+			}
+			if err := write(b[from:at]); err != nil {
+				return from, err
+			}
+			if from = at; write(own) != nil {
+				return from, net.ErrClosed
+			}
+		case bolt.Alien:
+			t.giveUp()
+			at = len(b)
+		case bolt.More, bolt.Noop:
+		}
+	}
+	if err := write(b[from:]); err != nil {
+		return from, err
+	}
+	if done {
+		s.wake()
+	}
+	return len(b), nil
 }
 
 // copyToServer is named so that it can be found in a goroutine dump.
@@ -67,10 +208,18 @@ func (s *session) copyToServer(count *atomic.Uint64) {
 
 // copyToClient is named so that it can be found in a goroutine dump.
 func (s *session) copyToClient(count *atomic.Uint64) {
-	read, write := s.copyBytes(s.client.Write, s.server, count)
+	read, write := s.copyBytes(s.hand, s.server, count)
 	if write != nil || read != nil || !closeWrite(s.client) {
 		s.close()
 	}
+}
+
+// hand writes p to the client, and says since when it does.
+func (s *session) hand(p []byte) (int, error) {
+	s.writing.Store(time.Now().UnixNano())
+	n, err := s.client.Write(p)
+	s.writing.Store(0)
+	return n, err
 }
 
 // closeWrite passes the end of a stream on and leaves the other way open. It
@@ -87,25 +236,8 @@ func (s *session) close() {
 	s.client.Close()
 }
 
-// forward writes p to the server. While the node is paused it waits; a write
-// that a pause has interrupted is taken up again where it stopped.
-func (s *session) forward(p []byte) (int, error) {
-	sent := 0
-	for {
-		for q := s.node.pause.Load(); q != nil; q = s.node.pause.Load() {
-			select {
-			case <-q.over:
-			case <-s.gone:
-				return sent, net.ErrClosed
-			}
-		}
-		n, err := s.server.Write(p[sent:])
-		sent += n
-		if !errors.Is(err, os.ErrDeadlineExceeded) || closed(s.gone) {
-			return sent, err
-		}
-	}
-}
+// forward writes p to the server.
+func (s *session) forward(p []byte) (int, error) { return s.push(s.server, p) }
 
 // Both ways copy through a buffer: splicing from server to client was measured
 // to be no faster, would need two more files a session and could not be

@@ -16,11 +16,22 @@ type Stats struct {
 
 	Clients int // connected now, held ones included
 	Held    int // held now
+	Idle    int // sessions in which nothing is open
+	Busy    int // sessions in which something is
+	Plain   int // sessions of which that is not known
 
+	ClientsTotal  uint64        // clients that ever came, those turned away included
 	HeldTotal     uint64        // clients that were ever held
 	CutTotal      uint64        // sessions ended by the gateway
 	RefusedTotal  uint64        // clients closed at once because of a limit
 	TimedOutTotal uint64        // clients closed after HoldTimeout
+	UndialedTotal uint64        // vain tries to reach a server for a client
+	MovedTotal    uint64        // idle sessions that went on at another server
+	FailedTotal   uint64        // sessions whose client was told what became of its transaction
+	ExpiredTotal  uint64        // sessions ended for being idle
+	StalledTotal  uint64        // sessions ended because their client received nothing any more
+	InsecureTotal uint64        // clients that did not come to terms about TLS
+	PlainTotal    uint64        // sessions carried as plain TCP: not Bolt, or not a version that is known
 	LongestHold   time.Duration // of all holds so far, the present ones included
 
 	BytesToServer uint64
@@ -37,8 +48,9 @@ type NodeStats struct {
 
 // counts are the totals behind Stats, guarded by Gateway.mu.
 type counts struct {
-	held, cut, refused, timedOut uint64
-	longestHold                  time.Duration
+	clients, held, cut, refused, timedOut, undialed  uint64
+	moved, failed, plain, expired, stalled, insecure uint64
+	longestHold                                      time.Duration
 }
 
 // Stats returns a snapshot. It looks at each session once and waits for
@@ -52,13 +64,24 @@ func (g *Gateway) Stats() Stats {
 		State:         g.route.State,
 		Clients:       g.clients,
 		Held:          len(g.held),
+		ClientsTotal:  g.counts.clients,
 		HeldTotal:     g.counts.held,
 		CutTotal:      g.counts.cut,
 		RefusedTotal:  g.counts.refused,
 		TimedOutTotal: g.counts.timedOut,
+		UndialedTotal: g.counts.undialed,
+		MovedTotal:    g.counts.moved,
+		FailedTotal:   g.counts.failed,
+		PlainTotal:    g.counts.plain,
+		InsecureTotal: g.counts.insecure,
+		ExpiredTotal:  g.counts.expired,
+		StalledTotal:  g.counts.stalled,
 		LongestHold:   g.counts.longestHold,
 		BytesToServer: g.toServer.Load(),
 		BytesToClient: g.toClient.Load(),
+	}
+	for _, n := range g.nodes() {
+		st.count(n)
 	}
 	now := time.Now()
 	for v := range g.held {
@@ -81,6 +104,21 @@ func (g *Gateway) Stats() Stats {
 		return cmp.Compare(a.Addr, b.Addr)
 	})
 	return st
+}
+
+// count adds the sessions of n by what they are doing. Gateway.mu is held.
+func (st *Stats) count(n *node) {
+	for s := range n.sessions {
+		switch {
+		case s.server == nil: // still dialing
+		case !s.understood:
+			st.Plain++
+		case s.rests():
+			st.Idle++
+		default:
+			st.Busy++
+		}
+	}
 }
 
 // stats counts the sessions of n that carry bytes. Gateway.mu is held.

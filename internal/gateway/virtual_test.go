@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"memgraph-controller/internal/bolt"
 )
 
 // pipes is a network in memory, for virtual time: a listener whose clients
@@ -49,12 +51,14 @@ func (p *pipes) connect(t *testing.T) net.Conn {
 	ours, theirs := net.Pipe()
 	p.clients <- theirs
 	t.Cleanup(func() { ours.Close() })
+	_, _ = io.WriteString(ours, hail) // one that is refused is told so when it reads
 	return ours
 }
 
 // server returns the server's end of the next session, once bytes may flow.
 func (p *pipes) server() net.Conn {
 	c := <-p.servers
+	_, _ = io.ReadFull(c, make([]byte, len(hail))) // a pipe that was cut says so to whoever reads next
 	synctest.Wait()
 	return c
 }
@@ -241,6 +245,23 @@ func TestLogsAreNewsOnly(t *testing.T) {
 		g.Follow(Route{Epoch: 2, State: Closed})
 		if got, want := lines(), fmt.Sprintf("epoch=2 main=%q state=closed readers=0 cut=1", ""); len(got) != 1 || !strings.Contains(got[0], want) {
 			t.Fatalf("log of a new epoch = %q; want one line with %s", got, want)
+		}
+	})
+}
+
+// A client that has gone leaves nothing behind, however short its visit was.
+func TestShortVisitEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		g := start(t, Options{ReadWrite: p, Dial: p.dial})
+		g.Follow(Route{Epoch: 1, Main: "m:1", State: Open})
+		go func() { repeats(<-p.servers, run, message(bolt.Success, map[string]any{})) }()
+		ours, theirs := net.Pipe()
+		p.clients <- theirs
+		(&raw{Conn: ours, t: t, gate: g}).greets().Close()
+		synctest.Wait()
+		if st := g.Stats(); st.Clients != 0 {
+			t.Errorf("%d clients, the only one has gone", st.Clients)
 		}
 	})
 }

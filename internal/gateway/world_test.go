@@ -17,8 +17,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// server is a database of these tests: it greets each client with its name
-// and a newline, then echoes.
+// hail is what a client of these tests says first: not Bolt, so the gateway passes it on
+// as it is. Who speaks Bolt is tested with the stand-in's clients.
+const hail = "!"
+
+// server is a database of these tests: it greets each client that has hailed it with
+// its name and a newline, then echoes.
 type server struct {
 	name string
 	ln   net.Listener
@@ -65,6 +69,9 @@ func (s *server) echo(c net.Conn) {
 		delete(s.conns, c)
 		s.mu.Unlock()
 	}()
+	if _, err := io.ReadFull(c, make([]byte, len(hail))); err != nil {
+		return
+	}
 	if _, err := io.WriteString(c, s.name+"\n"); err != nil {
 		return
 	}
@@ -190,6 +197,14 @@ type client struct {
 	in *bufio.Reader
 }
 
+// hailed reads what a client says first.
+func hailed(t testing.TB, srv net.Conn) {
+	t.Helper()
+	if _, err := io.ReadFull(srv, make([]byte, len(hail))); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func connect(t testing.TB, ln net.Listener) *client {
 	t.Helper()
 	c, err := net.Dial("tcp", ln.Addr().String())
@@ -198,6 +213,9 @@ func connect(t testing.TB, ln net.Listener) *client {
 	}
 	t.Cleanup(func() { c.Close() })
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second)) // a hung test fails instead
+	if _, err := io.WriteString(c, hail); err != nil {
+		t.Fatal(err)
+	}
 	return &client{Conn: c, t: t, in: bufio.NewReader(c)}
 }
 

@@ -1,0 +1,148 @@
+package gateway
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"sync/atomic"
+
+	"memgraph-controller/internal/bolt"
+)
+
+var (
+	errAlien   = errors.New("what the client sends is no Bolt any more")
+	errTooLong = errors.New("a message that must be read as a whole is too long")
+)
+
+// read reads more of what the client sends. What in holds is at most one message that
+// must be whole, and a buffer.
+func (t *talk) read(client net.Conn) error {
+	if len(t.in) > keptLogin {
+		return errTooLong
+	}
+	size := smallBuffer
+	if t.busy {
+		size = largeBuffer
+	} else if len(t.in) == 0 && cap(t.in) > 2*smallBuffer {
+		t.in = nil // it is idle again
+	}
+	t.in = slices.Grow(t.in, size)
+	n, err := client.Read(t.in[len(t.in) : len(t.in)+size])
+	t.in = t.in[:len(t.in)+n]
+	t.busy = n == size || t.busy && n > smallBuffer
+	if n > 0 {
+		return nil
+	}
+	if !timedOut(err) {
+		t.gone = true
+	}
+	return err
+}
+
+// drop takes the first n bytes out of in.
+func (t *talk) drop(n int) {
+	t.in = t.in[:copy(t.in, t.in[n:])]
+	t.seen -= n
+	t.begin = max(0, t.begin-n)
+}
+
+// passable scans what the client has sent, up to a message that has to wait for
+// something. It returns how many bytes of in may be passed on, and the tag of the
+// message that comes next, if one has begun that was not asked yet.
+func (s *session) passable(count *atomic.Uint64) (n int, next bool, err error) {
+	t := s.talk
+	for t.seen < len(t.in) {
+		if t.up.Between() {
+			t.begin = t.seen
+		}
+		k, e := t.up.Next(t.in[t.seen:])
+		t.seen += k
+		switch e {
+		case bolt.Start:
+			t.held = true
+			return t.begin, true, nil
+		case bolt.End:
+			if err := s.end(count); err != nil {
+				return 0, false, err
+			}
+		case bolt.Alien:
+			return 0, false, errAlien
+		case bolt.More, bolt.Noop:
+		}
+	}
+	if t.whole || t.up.Undecided() {
+		return t.begin, false, nil
+	}
+	return t.seen, false, nil
+}
+
+// begin asks for the message that has begun, as soon as it may be. What came before it
+// is passed on if it has to wait.
+func (s *session) begin(count *atomic.Uint64) error {
+	t := s.talk
+	tag := t.up.Tag()
+	if s.waits() != nil {
+		if err := s.pass(t.begin, count); err != nil {
+			return err
+		}
+	}
+	for q := s.waits(); q != nil; q = s.waits() {
+		select {
+		case <-q.over:
+		case <-s.gone:
+			return net.ErrClosed
+		}
+	}
+	if closed(s.gone) || closed(s.node.gone) || s.departs.Load() && s.settled() {
+		return net.ErrClosed
+	}
+	t.held = false
+	switch tag {
+	case bolt.Hello, bolt.Logon:
+		t.whole = true
+	case bolt.Route:
+		t.whole = true
+		t.up.Keep(keptRoute)
+		return nil // asked when it is read: it is answered here
+	case bolt.Run:
+		t.up.Keep(keptQuery)
+	case bolt.Logoff:
+		clear(t.logon)
+		t.logon = t.logon[:0]
+	}
+	t.ask(tag)
+	return nil
+}
+
+// waits returns the pause that the next request of the client has to wait for, nil if
+// none: what has begun goes on while MAIN is about to step down.
+func (s *session) waits() *quiet {
+	q := s.node.pause.Load()
+	if q == nil || q.mild && !s.talk.boundary() {
+		return nil
+	}
+	return q
+}
+
+// end is called when a message of the client is whole.
+func (s *session) end(count *atomic.Uint64) error {
+	t := s.talk
+	message := t.in[t.begin:t.seen]
+	switch t.up.Tag() {
+	case bolt.Hello:
+		t.hello = append(t.hello[:0], message...)
+	case bolt.Logon:
+		t.logon = append(t.logon[:0], message...)
+	case bolt.Run:
+		if body, _ := t.up.Kept(); bolt.Changes(body) {
+			t.mu.Lock()
+			t.conv.Change()
+			t.mu.Unlock()
+		}
+	case bolt.Route:
+		t.whole = false
+		return s.route(count)
+	}
+	t.whole = false
+	return nil
+}

@@ -71,6 +71,8 @@ type Elector struct {
 	leading atomic.Bool
 	leader  atomic.Pointer[string]
 
+	begun, ended atomic.Uint64 // terms
+
 	abandoned atomic.Bool
 }
 
@@ -83,10 +85,12 @@ func New(lock resourcelock.Interface, t Timing, log *slog.Logger) (*Elector, err
 }
 
 // Leading reports whether a term runs and its lease surely still holds: it was
-// renewed less than RenewDeadline ago by this process's clock. A process that
-// was frozen finds out here before it does harm.
+// renewed less than RenewDeadline ago by this process's clocks. A process that
+// was frozen finds out here before it does harm; one whose machine was suspended
+// too, because the wall clock has gone on when the monotonic one has not.
 func (e *Elector) Leading() bool {
-	return e.leading.Load() && time.Since(e.lock.renewed()) < e.timing.RenewDeadline
+	renewed, now := e.lock.renewed(), time.Now()
+	return e.leading.Load() && max(now.Sub(renewed), now.Round(0).Sub(renewed.Round(0))) < e.timing.RenewDeadline
 }
 
 // Leader returns the identity of the last leader seen, "" before any was.
@@ -95,6 +99,12 @@ func (e *Elector) Leader() string {
 		return *p
 	}
 	return ""
+}
+
+// Terms returns how many terms this process has begun and ended.
+func (e *Elector) Terms() (begun, ended uint64) {
+	ended = e.ended.Load() // first, so that it is never the greater one
+	return e.begun.Load(), ended
 }
 
 // Abandon makes Run end without releasing the lease, as a process that dies
@@ -166,6 +176,8 @@ func (e *Elector) contend(ctx context.Context, term func(context.Context)) error
 
 // lead runs one term under a context that ends with the lease or with ctx.
 func (e *Elector) lead(ctx, leading context.Context, term func(context.Context)) {
+	e.begun.Add(1)
+	defer e.ended.Add(1)
 	e.leading.Store(true)
 	defer e.leading.Store(false)
 	termCtx, end := context.WithCancelCause(ctx)

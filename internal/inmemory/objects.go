@@ -155,6 +155,19 @@ func (o *Objects) Lock(identity string) resourcelock.Interface {
 	return &lock{objects: o, identity: identity}
 }
 
+// LeaseHolder returns whom the lease names, "" for nobody.
+func (o *Objects) LeaseHolder(context.Context) (string, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.away:
+		return "", ErrAway
+	case o.lease == nil:
+		return "", nil
+	}
+	return o.lease.HolderIdentity, nil
+}
+
 // lock is the lease for one identity. Like client-go's LeaseLock it remembers
 // the version it has read, and it is used by one goroutine at a time.
 type lock struct {

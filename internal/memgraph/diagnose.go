@@ -9,7 +9,7 @@ import (
 // diagnose says what listens on a Bolt port and does not speak Bolt. It asks
 // with a handshake of its own, since the driver keeps what it has seen.
 func (n *node) diagnose(ctx context.Context, err error) string {
-	w, _, greeting := greet(ctx, n.Bolt, n.login.tls)
+	w, _, greeting := greet(ctx, n.Bolt, n.login)
 	var reply versionError
 	switch {
 	case greeting == nil:

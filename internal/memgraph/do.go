@@ -79,8 +79,14 @@ func (n *Nodes) do(ctx context.Context, s cluster.Step) (cluster.Failure, error)
 	defer at.give(ctx, l)
 	switch s.Kind {
 	case cluster.Promote:
+		if failure, err := l.holds(ctx, s.Database); err != nil {
+			return failure, err
+		}
 		return at.setRole(ctx, l, role, cluster.RoleMain, "SET REPLICATION ROLE TO MAIN")
 	case cluster.Demote:
+		if role == cluster.RoleMain {
+			l.calm(ctx)
+		}
 		return at.setRole(ctx, l, role, cluster.RoleReplica, fmt.Sprintf("SET REPLICATION ROLE TO REPLICA WITH PORT %d", at.port))
 	}
 	if role != cluster.RoleMain {
@@ -94,6 +100,59 @@ func (n *Nodes) do(ctx context.Context, s cluster.Step) (cluster.Failure, error)
 	default:
 		return n.drop(ctx, l, s.Name)
 	}
+}
+
+// calmLimit is how long a MAIN that is about to step down is left to the transactions
+// that were begun before; calmEvery how often it is asked about them.
+const (
+	calmLimit = 300 * time.Millisecond
+	calmEvery = 5 * time.Millisecond
+)
+
+// calm waits until no transaction is open at the other end, for at most calmLimit: new
+// ones are held by the gateways. SHOW TRANSACTIONS starts none itself, and answers while
+// MAIN stalls (source of 3.12).
+func (l *line) calm(ctx context.Context) {
+	end := time.Now().Add(calmLimit)
+	for l.transactions(ctx) > 0 && time.Now().Before(end) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(calmEvery):
+		}
+	}
+}
+
+// transactions is how many others are open; 0 if that cannot be told. A snapshot that is
+// being written has a row too (3.12).
+func (l *line) transactions(ctx context.Context) int {
+	a, err := l.ask(ctx, "SHOW TRANSACTIONS")
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, row := range a.rows {
+		own := strings.Contains(strings.ToUpper(fmt.Sprint(row["query"])), "SHOW TRANSACTIONS")
+		if !own && fmt.Sprint(row["transaction_id"]) != "snapshot" {
+			n++
+		}
+	}
+	return n
+}
+
+// holds reports whether the process at the other end holds that database; "" is any.
+func (l *line) holds(ctx context.Context, database string) (cluster.Failure, error) {
+	if database == "" {
+		return 0, nil
+	}
+	d := l.storage(ctx)
+	switch {
+	case !d.Known:
+		return cluster.Unclear, errors.New("it did not say which database it holds")
+	case d.UUID != database:
+		return cluster.Replaced, fmt.Errorf("it holds database %s, not %s", d.UUID, database)
+	}
+	return 0, nil
 }
 
 // setRole makes the node what it should be, if it is not. The error texts of
@@ -249,14 +308,22 @@ func listed(list []cluster.Replica, target cluster.Node) (cluster.Replica, bool)
 	return cluster.Replica{}, false
 }
 
-// probe reports whether n's replication port accepts a connection.
+// probe reports whether n's replication port accepts a connection, by the name
+// that MAIN will use: if DNS is behind, MAIN would wait for an address that is dead.
 func (n *node) probe(ctx context.Context) error {
 	dialer := net.Dialer{Timeout: probeLimit}
 	conn, err := dialer.DialContext(ctx, "tcp", n.Replication)
 	if err != nil {
 		return fmt.Errorf("replication port of %s: %w", n.Name, err)
 	}
-	return conn.Close()
+	reached, now := conn.RemoteAddr().String(), n.login.at(n.Replication)
+	if err := conn.Close(); err != nil {
+		return fmt.Errorf("replication port of %s: %w", n.Name, err)
+	}
+	if now != n.Replication && now != reached {
+		return fmt.Errorf("replication port of %s: DNS still says %s, it is at %s now", n.Name, reached, now)
+	}
+	return nil
 }
 
 // quoteName writes a name so that Cypher takes any (a pod's has hyphens).

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -76,8 +77,40 @@ func TestSetRoleIsProvenByReadingBack(t *testing.T) {
 			if got := failureOfStep(t, err); got != c.want || (err != nil && !strings.Contains(err.Error(), c.text)) {
 				t.Errorf("do = %v (%s), want %s, %q", err, got, c.want, c.text)
 			}
+			if c.kind == cluster.Demote {
+				wantAsked(t, f, "SHOW REPLICATION ROLE", "SHOW TRANSACTIONS", statement, "SHOW REPLICATION ROLE")
+				return
+			}
 			wantAsked(t, f, "SHOW REPLICATION ROLE", statement, "SHOW REPLICATION ROLE")
 		})
+	}
+}
+
+// A MAIN that is about to step down is left to what was begun, for a while.
+func TestDemotionWaitsForOpenTransactions(t *testing.T) {
+	rows := func(queries ...string) reply {
+		var list [][]any
+		for i, q := range queries {
+			list = append(list, []any{"", strconv.Itoa(i), []any{q}, map[string]any{}})
+		}
+		return table([]any{"username", "transaction_id", "query", "metadata"}, list...)
+	}
+	for _, ends := range []bool{true, false} {
+		f := newFake(t)
+		n := newNodes(t, Options{}, f.addr)
+		f.say("SHOW TRANSACTIONS", rows("SHOW TRANSACTIONS", "CREATE (n)"))
+		f.say(toReplica(n, 0), reply{})
+		f.turns(toReplica(n, 0), "replica")
+		if ends {
+			time.AfterFunc(50*time.Millisecond, func() { f.say("SHOW TRANSACTIONS", rows("SHOW TRANSACTIONS")) })
+		}
+		began := time.Now()
+		if err := n.Do(t.Context(), cluster.Step{Kind: cluster.Demote, Node: 0}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < 50*time.Millisecond || !ends && took < calmLimit {
+			t.Errorf("ends %v: demoted after %s", ends, took)
+		}
 	}
 }
 
@@ -115,6 +148,33 @@ func TestMark(t *testing.T) {
 				t.Errorf("mark = %v (%s), want %s", err, got, c.want)
 			}
 			wantAsked(t, f, "SHOW REPLICATION ROLE", "CREATE (n) DELETE n") // once, whatever came of it
+		})
+	}
+}
+
+// What was seen of a node may be a moment old: a volume that was lost since is not
+// promoted.
+func TestPromoteLooksAtTheDatabaseFirst(t *testing.T) {
+	for _, c := range []struct {
+		name, holds string
+		want        cluster.Failure
+		asked       []string
+	}{
+		{"the one that was proven", "u1", 0, []string{"SHOW REPLICATION ROLE", storageOfAll, toMain, "SHOW REPLICATION ROLE"}},
+		{"another", "u2", cluster.Replaced, []string{"SHOW REPLICATION ROLE", storageOfAll}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake(t)
+			f.say("SHOW REPLICATION ROLE", roleReply("replica"))
+			f.say(storageOfAll, table([]any{"storage info", "value"}, []any{"database_uuid", c.holds}, []any{"vertex_count", int64(1)}, []any{"edge_count", int64(0)}))
+			f.say(toMain, reply{})
+			f.turns(toMain, "main")
+			n := newNodes(t, Options{}, f.addr)
+			err := n.Do(t.Context(), cluster.Step{Kind: cluster.Promote, Node: 0, Database: "u1"})
+			if got := failureOfStep(t, err); got != c.want {
+				t.Errorf("promote = %v (%s), want %s", err, got, c.want)
+			}
+			wantAsked(t, f, c.asked...)
 		})
 	}
 }

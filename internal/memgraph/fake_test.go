@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"memgraph-controller/internal/bolt"
 	"memgraph-controller/internal/cluster"
 )
 
@@ -190,27 +191,27 @@ func (f *fake) serve(conn net.Conn) {
 	var current reply
 	failed := false
 	for {
-		body, err := w.message()
+		body, err := w.next()
 		if err != nil {
 			return
 		}
-		value, err := unpack(body)
-		m, ok := value.(structure)
+		value, err := bolt.Unpack(body)
+		m, ok := value.(bolt.Structure)
 		if err != nil || !ok {
 			f.t.Errorf("fake got %v, %v", value, err)
 			return
 		}
-		if failed && m.tag != 0x0F {
-			_ = w.send(structure{tagIgnored, nil})
+		if failed && m.Tag != 0x0F {
+			_ = w.send(message{bolt.Ignored, nil})
 			continue
 		}
-		switch m.tag {
-		case tagHello:
+		switch bolt.Tag(m.Tag) {
+		case bolt.Hello:
 			f.mu.Lock()
-			f.hellos = append(f.hellos, m.fields[0].(map[string]any))
+			f.hellos = append(f.hellos, m.Fields[0].(map[string]any))
 			f.mu.Unlock()
 			ok = success(w, map[string]any{"server": "Neo4j/v5.11.0 compatible graph database server - Memgraph", "connection_id": "bolt-1"})
-		case tagLogon:
+		case bolt.Logon:
 			if f.badAuth {
 				failure(w, "Memgraph.ClientError.Security.Unauthenticated", "Authentication failure")
 				return
@@ -219,10 +220,10 @@ func (f *fake) serve(conn net.Conn) {
 		case 0x0F: // RESET
 			failed = false
 			ok = success(w, map[string]any{})
-		case tagRun:
-			current = f.run(m.fields[0].(string))
+		case bolt.Run:
+			current = f.run(m.Fields[0].(string))
 			ok, failed = f.answerRun(w, current)
-		case tagPull:
+		case bolt.Pull:
 			ok, failed = answerPull(w, current)
 		default: // GOODBYE
 			return
@@ -281,11 +282,11 @@ func answerPull(w *wire, r reply) (ok, failed bool) {
 		return failure(w, r.code, r.message), true
 	}
 	if r.half {
-		_, _ = w.conn.Write([]byte{0x00, 0x20, 0xB1, tagRecord, 0x91})
+		_, _ = w.conn.Write([]byte{0x00, 0x20, 0xB1, byte(bolt.Record), 0x91})
 		return false, false
 	}
 	for _, row := range r.rows {
-		if w.send(structure{tagRecord, []any{row}}) != nil {
+		if w.send(message{bolt.Record, []any{row}}) != nil {
 			return false, false
 		}
 	}
@@ -301,11 +302,11 @@ func answerPull(w *wire, r reply) (ok, failed bool) {
 }
 
 func success(w *wire, meta map[string]any) bool {
-	return w.send(structure{tagSuccess, []any{meta}}) == nil
+	return w.send(message{bolt.Success, []any{meta}}) == nil
 }
 
-func failure(w *wire, code, message string) bool {
-	return w.send(structure{tagFailure, []any{map[string]any{"code": code, "message": message}}}) == nil
+func failure(w *wire, code, text string) bool {
+	return w.send(message{bolt.Failure, []any{map[string]any{"code": code, "message": text}}}) == nil
 }
 
 // ears accepts connections at a replication port and does nothing with them.

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"memgraph-controller/internal/bolt"
 	"memgraph-controller/internal/cluster"
 )
 
@@ -133,10 +134,10 @@ func TestConfirmLogsIn(t *testing.T) {
 func peer(conn net.Conn, role func(asked int) string) {
 	w := &wire{conn: conn, in: bufio.NewReader(conn)}
 	for asked := 1; ; asked++ {
-		if _, err := w.receive(tagRun); err != nil {
+		if _, err := w.receive(bolt.Run); err != nil {
 			return
 		}
-		if _, err := w.receive(tagPull); err != nil {
+		if _, err := w.receive(bolt.Pull); err != nil {
 			return
 		}
 		said := role(asked)
@@ -144,7 +145,7 @@ func peer(conn net.Conn, role func(asked int) string) {
 			return
 		}
 		success(w, map[string]any{"fields": []any{"replication role"}})
-		_ = w.send(structure{tagRecord, []any{[]any{said}}})
+		_ = w.send(message{bolt.Record, []any{[]any{said}}})
 		success(w, map[string]any{})
 	}
 }

@@ -43,7 +43,11 @@ func newLine(addr string, l login) (*line, error) {
 	if l.creds.User != "" {
 		auth = neo4j.BasicAuth(l.creds.User, l.creds.Password, "")
 	}
-	driver, err := neo4j.NewDriverWithContext(scheme+"://"+addr, auth, func(c *config.Config) {
+	secure, err := l.secure(addr)
+	if err != nil {
+		return nil, fmt.Errorf("address %s: %w", addr, err)
+	}
+	driver, err := neo4j.NewDriverWithContext(scheme+"://"+l.at(addr), auth, func(c *config.Config) {
 		c.MaxConnectionPoolSize = 1
 		c.MaxConnectionLifetime = math.MaxInt64 // a line never changes its connection
 		c.SocketConnectTimeout = dialTimeout
@@ -51,7 +55,7 @@ func newLine(addr string, l login) (*line, error) {
 		c.UserAgent = l.agent
 		c.FetchSize = neo4j.FetchAll // the answer in one round trip
 		c.TelemetryDisabled = true
-		c.TlsConfig = l.tls
+		c.TlsConfig = secure
 	})
 	if err != nil {
 		return nil, fmt.Errorf("driver for %s: %w", addr, err)

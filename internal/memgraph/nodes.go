@@ -20,6 +20,9 @@ type Credentials struct{ User, Password string }
 type Options struct {
 	Version string      // of the controller, for the user agent; "" is "dev"
 	TLS     *tls.Config // to the Bolt ports; nil is plain TCP. ServerName is the node's host.
+	// Address returns where a node's host:port is reached now, when the platform
+	// knows better than DNS; nil: the address itself. It must not block.
+	Address func(addr string) string
 }
 
 // Nodes is the database as the controller sees it. It is safe for concurrent
@@ -33,9 +36,32 @@ type Nodes struct {
 
 // login is all that is needed to open a session on any node.
 type login struct {
-	creds Credentials
-	tls   *tls.Config
-	agent string
+	creds   Credentials
+	tls     *tls.Config
+	agent   string
+	address func(string) string // nil: the identity
+}
+
+// at returns where addr is reached now.
+func (l login) at(addr string) string {
+	if l.address == nil {
+		return addr
+	}
+	return l.address(addr)
+}
+
+// secure returns the TLS configuration for the node at addr, nil for plain TCP.
+func (l login) secure(addr string) (*tls.Config, error) {
+	if l.tls == nil {
+		return nil, nil
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	config := l.tls.Clone()
+	config.ServerName = host
+	return config, nil
 }
 
 // node keeps the idle lines to one node.
@@ -60,7 +86,7 @@ func New(t cluster.Topology, c Credentials, o Options, log *slog.Logger) (*Nodes
 	}
 	n := &Nodes{
 		topology: t,
-		login:    login{creds: c, tls: o.TLS, agent: "memgraph-controller/" + o.Version},
+		login:    login{creds: c, tls: o.TLS, agent: "memgraph-controller/" + o.Version, address: o.Address},
 		words:    vocabulary{log: log, topology: t},
 	}
 	for _, at := range t {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"memgraph-controller/internal/bolt"
 	"memgraph-controller/internal/cluster"
 )
 
@@ -99,10 +100,10 @@ func TestParseWAL(t *testing.T) {
 // FuzzReplicas reads any value as a row of SHOW REPLICAS: what comes out whole
 // must have been said to be so.
 func FuzzReplicas(f *testing.F) {
-	f.Add(appendValue(nil, map[string]any{"name": "mg-1", "socket_address": "h1:10000", "sync_mode": "sync", "data_info": memgraphInfo("ready", int64(1), int64(0))}))
-	f.Add(appendValue(nil, map[string]any{"data_info": map[string]any{"a": int64(1), "b": map[string]any{"status": "ready"}}}))
+	f.Add(bolt.AppendValue(nil, map[string]any{"name": "mg-1", "socket_address": "h1:10000", "sync_mode": "sync", "data_info": memgraphInfo("ready", int64(1), int64(0))}))
+	f.Add(bolt.AppendValue(nil, map[string]any{"data_info": map[string]any{"a": int64(1), "b": map[string]any{"status": "ready"}}}))
 	f.Fuzz(func(t *testing.T, packed []byte) {
-		value, err := unpack(packed)
+		value, err := bolt.Unpack(packed)
 		row, ok := value.(map[string]any)
 		if err != nil || !ok {
 			return

@@ -13,19 +13,9 @@ import (
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
 
+	"memgraph-controller/internal/bolt"
 	"memgraph-controller/internal/cluster"
-)
-
-// Bolt messages.
-const (
-	tagHello   = 0x01
-	tagRun     = 0x10
-	tagPull    = 0x3F
-	tagLogon   = 0x6A
-	tagSuccess = 0x70
-	tagRecord  = 0x71
-	tagIgnored = 0x7E
-	tagFailure = 0x7F
+	"memgraph-controller/internal/tcp"
 )
 
 // proposal opens a connection: Bolt's magic, then the versions we speak, best
@@ -54,7 +44,7 @@ type wire struct {
 
 // dialWire connects and logs in. The caller closes the wire.
 func dialWire(ctx context.Context, addr string, l login) (*wire, error) {
-	w, version, err := greet(ctx, addr, l.tls)
+	w, version, err := greet(ctx, addr, l)
 	if err != nil {
 		return nil, err
 	}
@@ -74,24 +64,23 @@ type versionError [4]byte
 func (e versionError) Error() string { return fmt.Sprintf("handshake answered with % x", e[:]) }
 
 // greet connects and agrees on a version of Bolt.
-func greet(ctx context.Context, addr string, secure *tls.Config) (*wire, [2]byte, error) {
+func greet(ctx context.Context, addr string, l login) (*wire, [2]byte, error) {
 	var version [2]byte
+	secure, err := l.secure(addr)
+	if err != nil {
+		return nil, version, err
+	}
 	dialer := net.Dialer{
 		Timeout:         dialTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silenceLimit / 5, Interval: silenceLimit / 5, Count: 4},
-		Control:         userTimeout,
+		Control:         tcp.UserTimeout(silenceLimit),
 	}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	conn, err := dialer.DialContext(ctx, "tcp", l.at(addr))
 	if err != nil {
 		return nil, version, err
 	}
 	if secure != nil {
-		config := secure.Clone()
-		if config.ServerName, _, err = net.SplitHostPort(addr); err != nil {
-			_ = conn.Close()
-			return nil, version, err
-		}
-		conn = tls.Client(conn, config)
+		conn = tls.Client(conn, secure)
 	}
 	w := &wire{conn: conn, in: bufio.NewReaderSize(conn, 1024)}
 	defer w.bound(ctx)()
@@ -127,9 +116,9 @@ func (w *wire) login(version [2]byte, l login) error {
 		token = map[string]any{"scheme": "basic", "principal": l.creds.User, "credentials": l.creds.Password}
 	}
 	hello := map[string]any{"user_agent": l.agent}
-	messages := []structure{{tagHello, []any{hello}}}
+	messages := []message{{bolt.Hello, []any{hello}}}
 	if version[0] == 5 && version[1] >= 1 {
-		messages = append(messages, structure{tagLogon, []any{token}})
+		messages = append(messages, message{bolt.Logon, []any{token}})
 	} else {
 		for key, value := range token {
 			hello[key] = value
@@ -139,7 +128,7 @@ func (w *wire) login(version [2]byte, l login) error {
 		return err
 	}
 	for range messages {
-		if _, err := w.receive(tagSuccess); err != nil {
+		if _, err := w.receive(bolt.Success); err != nil {
 			return err
 		}
 	}
@@ -149,26 +138,26 @@ func (w *wire) login(version [2]byte, l login) error {
 // role asks SHOW REPLICATION ROLE.
 func (w *wire) role() (cluster.Role, error) {
 	err := w.send(
-		structure{tagRun, []any{"SHOW REPLICATION ROLE", map[string]any{}, map[string]any{}}},
-		structure{tagPull, []any{map[string]any{"n": int64(-1)}}},
+		message{bolt.Run, []any{"SHOW REPLICATION ROLE", map[string]any{}, map[string]any{}}},
+		message{bolt.Pull, []any{map[string]any{"n": int64(-1)}}},
 	)
 	if err != nil {
 		return cluster.RoleUnknown, err
 	}
-	head, err := w.receive(tagSuccess)
+	head, err := w.receive(bolt.Success)
 	if err != nil {
 		return cluster.RoleUnknown, err
 	}
-	record, err := w.receive(tagRecord)
+	record, err := w.receive(bolt.Record)
 	if err != nil {
 		return cluster.RoleUnknown, err
 	}
-	if _, err := w.receive(tagSuccess); err != nil {
+	if _, err := w.receive(bolt.Success); err != nil {
 		return cluster.RoleUnknown, err
 	}
-	meta, _ := head.fields[0].(map[string]any)
+	meta, _ := head.Fields[0].(map[string]any)
 	columns, _ := meta["fields"].([]any)
-	values, _ := record.fields[0].([]any)
+	values, _ := record.Fields[0].([]any)
 	row := map[string]any{}
 	for i := range min(len(columns), len(values)) {
 		if name, ok := columns[i].(string); ok {
@@ -178,17 +167,17 @@ func (w *wire) role() (cluster.Role, error) {
 	return parseRole([]map[string]any{row})
 }
 
+// message is a message to send.
+type message struct {
+	tag    bolt.Tag
+	fields []any
+}
+
 // send writes messages in one go.
-func (w *wire) send(messages ...structure) error {
+func (w *wire) send(messages ...message) error {
 	var out []byte
 	for _, m := range messages {
-		body := appendValue(nil, m)
-		for len(body) > 0 {
-			n := min(len(body), 0xFFFF)
-			out = append(binary.BigEndian.AppendUint16(out, uint16(n)), body[:n]...)
-			body = body[n:]
-		}
-		out = append(out, 0, 0)
+		out = bolt.AppendMessage(out, m.tag, m.fields...)
 	}
 	_, err := w.conn.Write(out)
 	return err
@@ -197,33 +186,33 @@ func (w *wire) send(messages ...structure) error {
 // receive reads the next message, which must be the one wanted and have a
 // field. A FAILURE is returned as the driver would, so that one table reads
 // both.
-func (w *wire) receive(want byte) (structure, error) {
-	body, err := w.message()
+func (w *wire) receive(want bolt.Tag) (bolt.Structure, error) {
+	body, err := w.next()
 	if err != nil {
-		return structure{}, err
+		return bolt.Structure{}, err
 	}
-	value, err := unpack(body)
+	value, err := bolt.Unpack(body)
 	if err != nil {
-		return structure{}, err
+		return bolt.Structure{}, err
 	}
-	m, ok := value.(structure)
+	m, ok := value.(bolt.Structure)
 	switch {
-	case !ok || (len(m.fields) == 0 && m.tag != tagIgnored):
-		return structure{}, errGarbled
-	case m.tag == want:
+	case !ok || (len(m.Fields) == 0 && bolt.Tag(m.Tag) != bolt.Ignored):
+		return bolt.Structure{}, errGarbled
+	case bolt.Tag(m.Tag) == want:
 		return m, nil
-	case m.tag == tagFailure:
-		meta, _ := m.fields[0].(map[string]any)
+	case bolt.Tag(m.Tag) == bolt.Failure:
+		meta, _ := m.Fields[0].(map[string]any)
 		code, _ := meta["code"].(string)
 		text, _ := meta["message"].(string)
 		return m, &neo4j.Neo4jError{Code: code, Msg: text}
 	}
-	return structure{}, fmt.Errorf("%w: message %#x instead of %#x", errGarbled, m.tag, want)
+	return bolt.Structure{}, fmt.Errorf("%w: message %s (%#x) instead of %s", errGarbled, bolt.Tag(m.Tag), m.Tag, want)
 }
 
-// message reads the chunks of one message. Empty messages keep a connection
+// next reads the chunks of one message. Empty messages keep a connection
 // alive and are passed over.
-func (w *wire) message() ([]byte, error) {
+func (w *wire) next() ([]byte, error) {
 	var body []byte
 	for {
 		var size [2]byte

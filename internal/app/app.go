@@ -2,10 +2,10 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +28,8 @@ type Records interface {
 	Watch(ctx context.Context, seen func(rec *cluster.Record, uid string))
 }
 
-// Options is what a Replica is made of. All but Peers are required.
+// Options is what a Replica is made of. Required are all but those that say what
+// nil means.
 type Options struct {
 	Identity    string // of this replica, unique among them
 	Version     string // of this program
@@ -37,13 +38,31 @@ type Options struct {
 	Policy      cluster.Policy
 	Records     Records
 	Lock        resourcelock.Interface
-	Lease       election.Timing
-	Platform    controller.Platform
-	Peers       controller.Peers // nil: there are no other replicas to ask
-	ReadWrite   net.Listener     // owned by the replica from New on
-	ReadOnly    net.Listener     // owned by the replica from New on; nil: no such door
-	HoldTimeout time.Duration    // how long a client waits for a MAIN; 0: the gateway's default
-	Log         *slog.Logger
+	// Holder asks the API server whom the lease names now, "" for nobody; nil: what
+	// the election knows is believed.
+	Holder   func(context.Context) (string, error)
+	Lease    election.Timing
+	Platform controller.Platform
+	Peers    controller.Peers // nil: there are no other replicas to ask
+	// Gateway is how the doors are. Its listeners belong to the replica from New on; its
+	// Confirmer, Current, Address, ServerTLS and Log are for the replica to fill in.
+	Gateway gateway.Options
+	// ServerTLS is how the nodes' Bolt ports are spoken to; nil: without TLS.
+	ServerTLS *tls.Config
+	// Linger is how long the doors stay open, to new clients too, after a clean stop
+	// has given up the lease: who sends clients here must hear of it first.
+	Linger time.Duration
+	// Address returns where a node's host:port is reached now; nil: as it says.
+	Address func(addr string) string
+	// The loop of a leader tells these what it knows and does; they must not block.
+	// nil: nobody is told.
+	Publish func(controller.Snapshot)
+	Tell    func(controller.News)
+	Answer  func(id, why string) // what became of a request
+	Reached func(point string)   // see controller.Options; nil: nobody asks
+	// Meter counts what the loop does; nil: nobody counts. It must not block.
+	Meter controller.Meter
+	Log   *slog.Logger
 }
 
 // Replica is one controller replica.
@@ -51,10 +70,14 @@ type Replica struct {
 	opt     Options
 	nodes   *memgraph.Nodes
 	gateway *gateway.Gateway
+	doubt   func() // has the gateway let nobody in before the watch has caught up
 	elector *election.Elector
+	heard   atomic.Bool // the watch has spoken
 	crash   context.CancelCauseFunc
 	crashed context.Context
 	route   routes
+	journal journal
+	meter   meter
 
 	record   atomic.Pointer[cluster.Record]      // as the watch last had it; nil: none
 	last     atomic.Pointer[cluster.Record]      // the last one that was not nil
@@ -71,7 +94,7 @@ func New(o Options) (*Replica, error) {
 	if err := o.Policy.Validate(); err != nil {
 		return nil, err
 	}
-	nodes, err := memgraph.New(o.Topology, o.Credentials, memgraph.Options{Version: o.Version}, o.Log)
+	nodes, err := memgraph.New(o.Topology, o.Credentials, memgraph.Options{Version: o.Version, TLS: o.ServerTLS, Address: o.Address}, o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -79,13 +102,14 @@ func New(o Options) (*Replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	gate, err := gateway.New(gateway.Options{
-		ReadWrite: o.ReadWrite, ReadOnly: o.ReadOnly, Confirmer: confirmer{nodes}, HoldTimeout: o.HoldTimeout, Log: o.Log,
-	})
-	if err != nil {
+	r := &Replica{opt: o, nodes: nodes, elector: elector, route: routes{topology: o.Topology}}
+	r.meter.journal, r.meter.next = &r.journal, o.Meter
+	doors := o.Gateway
+	doors.Confirmer, doors.Current, doors.Address, doors.ServerTLS, doors.Log = confirmer{nodes}, r.current, o.Address, o.ServerTLS, o.Log
+	if r.gateway, err = gateway.New(doors); err != nil {
 		return nil, err
 	}
-	r := &Replica{opt: o, nodes: nodes, gateway: gate, elector: elector, route: routes{topology: o.Topology}}
+	r.doubt = r.gateway.Doubt
 	r.crashed, r.crash = context.WithCancelCause(context.Background()) //nolint:forbidigo // ended by Crash alone
 	return r, nil
 }
@@ -129,6 +153,7 @@ func (r *Replica) Run(ctx context.Context) error {
 		}
 	})
 	rest.Wait()
+	r.linger(doors)
 	closeDoors()
 	gate.Wait()
 	closeErr := r.nodes.Close(context.WithoutCancel(ctx))
@@ -136,6 +161,19 @@ func (r *Replica) Run(ctx context.Context) error {
 		return ErrCrashed
 	}
 	return errors.Join(gateErr, electErr, closeErr)
+}
+
+// linger waits for Linger, unless the doors are closed already.
+func (r *Replica) linger(doors context.Context) {
+	if r.opt.Linger <= 0 {
+		return
+	}
+	t := time.NewTimer(r.opt.Linger)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-doors.Done():
+	}
 }
 
 // Crash ends Run at once, as the death of the process would: the doors close
@@ -146,22 +184,55 @@ func (r *Replica) Crash() { r.crash(ErrCrashed) }
 // follow takes over what the watch of the record brings.
 func (r *Replica) follow(rec *cluster.Record, uid string) {
 	r.record.Store(rec)
+	r.heard.Store(true)
 	if rec != nil {
 		r.last.Store(rec)
 		r.gateway.Follow(r.route.of(*rec, uid))
+		r.journal.recorded(*rec)
 	}
 	if l := r.loop.Load(); l != nil {
 		l.RecordChanged()
 	}
 }
 
+// current asks whether the record that the gateway goes by is the newest: the API
+// server, and the other controllers if that does not answer. While neither is to be
+// had it is (P9): whoever could change it is as cut off as this replica.
+func (r *Replica) current(ctx context.Context) error {
+	known := r.last.Load()
+	if known == nil {
+		return nil
+	}
+	asked, cancel := context.WithTimeout(ctx, currentTimeout)
+	defer cancel()
+	rec, _, err := r.opt.Records.Load(asked)
+	switch {
+	case err == nil && rec != nil && (rec.Epoch != known.Epoch || rec.Main != known.Main):
+		return fmt.Errorf("the record names node %d as MAIN of epoch %d by now: the watch is behind", rec.Main, rec.Epoch)
+	case err == nil || r.opt.Peers == nil:
+		return nil
+	}
+	asked, cancel = context.WithTimeout(ctx, currentTimeout)
+	defer cancel()
+	for _, o := range r.opt.Peers.Ask(asked, known.Main, known.Epoch) {
+		if o.Epoch > known.Epoch {
+			return fmt.Errorf("%s has seen epoch %d, and the last record here is of epoch %d: this replica is cut off from the API server", o.From, o.Epoch, known.Epoch)
+		}
+	}
+	return nil
+}
+
+// currentTimeout is how long the API server, and then the other controllers, have to
+// say what is current.
+const currentTimeout = time.Second
+
 // term leads until ctx ends.
 func (r *Replica) term(ctx context.Context) {
 	loop := controller.New(controller.Options{
 		Identity: r.opt.Identity, Version: r.opt.Version, Policy: r.opt.Policy, Topology: r.opt.Topology,
-		Nodes: r.nodes, Platform: r.opt.Platform, Records: r.opt.Records, Peers: r.opt.Peers,
-		Leading: r.elector.Leading, Publish: func(s controller.Snapshot) { r.snapshot.Store(&s) },
-		Last: r.last.Load(), Log: r.opt.Log,
+		Nodes: r.nodes, Platform: r.opt.Platform, Records: r.opt.Records, Peers: r.opt.Peers, Inform: r.inform,
+		Leading: r.elector.Leading, Holds: r.holds(), Publish: r.publish, Tell: r.tell, Answer: r.opt.Answer, Reached: r.opt.Reached,
+		Meter: &r.meter, Last: r.last.Load(), Log: r.opt.Log,
 	})
 	r.loop.Store(loop)
 	defer func() {
@@ -170,6 +241,57 @@ func (r *Replica) term(ctx context.Context) {
 	}()
 	if err := loop.Run(ctx); err != nil && ctx.Err() == nil {
 		r.opt.Log.Error("loop ended", "err", err)
+	}
+}
+
+// inform has every gateway that answers heed a record of this leader: its own, and those
+// of the other controllers.
+func (r *Replica) inform(ctx context.Context, rec cluster.Record) {
+	if known := r.last.Load(); known != nil && known.Epoch < rec.Epoch {
+		r.doubt()
+	}
+	if r.opt.Peers != nil {
+		r.opt.Peers.Ask(ctx, rec.Main, rec.Epoch)
+	}
+}
+
+// holds returns what tells a loop whether the lease still names this process.
+func (r *Replica) holds() func(context.Context) error {
+	if r.opt.Holder == nil {
+		return nil
+	}
+	return func(ctx context.Context) error {
+		holder, err := r.opt.Holder(ctx)
+		if err != nil {
+			return fmt.Errorf("ask who holds the lease: %w", err)
+		}
+		if holder != r.opt.Lock.Identity() {
+			return fmt.Errorf("the lease is held by %q", holder)
+		}
+		return nil
+	}
+}
+
+func (r *Replica) publish(s controller.Snapshot) {
+	r.snapshot.Store(&s)
+	if r.opt.Publish != nil {
+		r.opt.Publish(s)
+	}
+}
+
+func (r *Replica) tell(v controller.News) {
+	r.journal.told(v)
+	if r.opt.Tell != nil {
+		r.opt.Tell(v)
+	}
+}
+
+// Reconcile looks at everything anew, without any hint: the nodes and the record.
+// It never blocks.
+func (r *Replica) Reconcile() {
+	if l := r.loop.Load(); l != nil {
+		l.RecordChanged()
+		l.Kick()
 	}
 }
 
@@ -195,24 +317,81 @@ func (r *Replica) Request(q cluster.Request) error {
 
 // Opinion says how this replica sees node n now, for a leader that does not
 // reach it.
-func (r *Replica) Opinion(ctx context.Context, n cluster.Ordinal) cluster.Opinion {
-	return cluster.Opinion{From: r.opt.Identity, Contact: r.nodes.Look(ctx, n).Contact}
+//
+// It is told the epoch of the newest record, 0 if that is not known: if this replica
+// goes by an older one, and its API server says so too, its gateway lets nobody to MAIN
+// any more until the watch has caught up.
+func (r *Replica) Opinion(ctx context.Context, n cluster.Ordinal, newest cluster.Epoch) cluster.Opinion {
+	if known := r.last.Load(); known != nil && known.Epoch < newest && r.current(ctx) != nil {
+		r.doubt()
+	}
+	o := cluster.Opinion{From: r.opt.Identity, Contact: r.nodes.Look(ctx, n).Contact}
+	if rec := r.last.Load(); rec != nil {
+		o.Epoch = rec.Epoch
+	}
+	return o
 }
 
 // Status is how a replica stands at one moment.
 type Status struct {
 	Identity string
+	Version  string
 	Leading  bool
+	Heard    bool                 // the watch has told whether there is a record
 	Leader   string               // as the lease last said; empty if unknown
 	Record   *cluster.Record      // as the watch last had it; nil if there is none
 	Snapshot *controller.Snapshot // what the loop knows; nil on a replica that does not lead
 	Gateway  gateway.Stats
+
+	TermsBegun, TermsEnded uint64 // of this replica as the leader
+
+	Passes  Passes
+	Comings []Coming // how the last reigns came about, as far as this replica saw it, oldest first
+
+	Stalled time.Duration // how long the loop of this leader has been stuck; 0: it is not
+}
+
+// Phases by the record: missing, present, not known yet.
+const (
+	Bootstrap   = "BOOTSTRAP"
+	Operational = "OPERATIONAL"
+	Unknown     = "UNKNOWN"
+)
+
+// Phase returns one of the phases.
+func (s Status) Phase() string {
+	switch {
+	case !s.Heard:
+		return Unknown
+	case s.Record == nil:
+		return Bootstrap
+	}
+	return Operational
+}
+
+// stall is how long a loop may be at one thing, with a margin: the longest deadline
+// of a step is some seconds.
+const stall = time.Minute
+
+// stalled returns how long a leader's loop has not moved, 0 if it may still. Such a
+// leader keeps its lease and does nothing; only a restart of the process helps.
+func (r *Replica) stalled() time.Duration {
+	l := r.loop.Load()
+	if l == nil || l.Moved().IsZero() {
+		return 0
+	}
+	if d := time.Since(l.Moved()); d > stall {
+		return d
+	}
+	return 0
 }
 
 // Status returns a snapshot. It waits for nothing.
 func (r *Replica) Status() Status {
+	begun, ended := r.elector.Terms()
 	return Status{
-		Identity: r.opt.Identity, Leading: r.elector.Leading(), Leader: r.elector.Leader(),
+		Identity: r.opt.Identity, Version: r.opt.Version, Heard: r.heard.Load(), Leading: r.elector.Leading(), Leader: r.elector.Leader(),
 		Record: r.record.Load(), Snapshot: r.snapshot.Load(), Gateway: r.gateway.Stats(),
+		TermsBegun: begun, TermsEnded: ended, Passes: r.meter.counted(), Comings: r.journal.comings(), Stalled: r.stalled(),
 	}
 }

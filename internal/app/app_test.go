@@ -23,6 +23,7 @@ import (
 type idle struct{}
 
 func (idle) State(cluster.Ordinal) controller.NodeState     { return controller.NodeState{} }
+func (idle) Refresh(context.Context, cluster.Ordinal) error { return nil }
 func (idle) Restart(context.Context, cluster.Ordinal) error { return errors.New("nothing runs here") }
 
 // down returns a topology of n nodes whose ports refuse.
@@ -55,7 +56,7 @@ func options(t *testing.T, id string, objects *inmemory.Objects, nodes cluster.T
 	t.Helper()
 	return Options{
 		Identity: id, Version: "test", Topology: nodes, Policy: cluster.DefaultPolicy(),
-		Records: objects, Lock: objects.Lock(id), Platform: idle{}, ReadWrite: listen(t), ReadOnly: listen(t),
+		Records: objects, Lock: objects.Lock(id), Platform: idle{}, Gateway: gateway.Options{ReadWrite: listen(t), ReadOnly: listen(t)},
 		Lease: election.Timing{LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 100 * time.Millisecond},
 		Log:   slog.New(slog.DiscardHandler),
 	}
@@ -171,11 +172,14 @@ func TestCrashReleasesNothingAndCutsEverybody(t *testing.T) {
 	objects := inmemory.New()
 	r := run(t, options(t, "a", objects, down(t, 2)))
 	until(t, "a leads", func() bool { return r.Status().Leading })
-	conn, err := net.Dial("tcp", r.opt.ReadWrite.Addr().String())
+	conn, err := net.Dial("tcp", r.opt.Gateway.ReadWrite.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	if _, err := conn.Write([]byte("anything")); err != nil {
+		t.Fatal(err)
+	}
 	until(t, "the client is held", func() bool { return r.Status().Gateway.Held == 1 })
 	r.Crash()
 	if err := <-r.ended; !errors.Is(err, ErrCrashed) {
@@ -199,7 +203,7 @@ func TestCrashReleasesNothingAndCutsEverybody(t *testing.T) {
 func TestBrokenDoorEndsTheReplica(t *testing.T) {
 	r := run(t, options(t, "a", inmemory.New(), down(t, 1)))
 	until(t, "a leads", func() bool { return r.Status().Leading })
-	if err := r.opt.ReadOnly.Close(); err != nil {
+	if err := r.opt.Gateway.ReadOnly.Close(); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -214,7 +218,7 @@ func TestBrokenDoorEndsTheReplica(t *testing.T) {
 
 func TestOpinionOfANodeThatIsDown(t *testing.T) {
 	r := run(t, options(t, "a", inmemory.New(), down(t, 1)))
-	if o := r.Opinion(t.Context(), 0); o.From != "a" || o.Contact != cluster.Refused {
+	if o := r.Opinion(t.Context(), 0, 0); o.From != "a" || o.Contact != cluster.Refused {
 		t.Fatalf("opinion of a node whose port is closed = %+v; want refused, from a", o)
 	}
 }
@@ -223,7 +227,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	for name, spoil := range map[string]func(*Options){
 		"policy": func(o *Options) { o.Policy = cluster.Policy{} },
 		"timing": func(o *Options) { o.Lease = election.Timing{} },
-		"doors":  func(o *Options) { o.ReadWrite, o.ReadOnly = nil, nil },
+		"doors":  func(o *Options) { o.Gateway.ReadWrite, o.Gateway.ReadOnly = nil, nil },
 	} {
 		o := options(t, "a", inmemory.New(), down(t, 1))
 		spoil(&o)

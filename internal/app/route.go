@@ -30,6 +30,9 @@ func (t *routes) of(rec cluster.Record, uid string) gateway.Route {
 		r.State = gateway.Open
 	case cluster.Quiescing:
 		r.State = gateway.Paused
+		if rec.Target != cluster.NoNode {
+			r.State = gateway.Draining
+		}
 	}
 	for _, n := range rec.Readers {
 		if int(n) < len(t.topology) {

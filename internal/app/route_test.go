@@ -22,10 +22,18 @@ func TestRouteFollowsTheStage(t *testing.T) {
 		cluster.Promoting: gateway.Closed,
 		0:                 gateway.Closed,
 	} {
-		r := (&routes{topology: three()}).of(cluster.Record{Main: 1, Epoch: 4, Stage: stage, Readers: []cluster.Ordinal{0, 2}}, "u")
+		r := (&routes{topology: three()}).of(cluster.Record{Main: 1, Epoch: 4, Stage: stage, Target: cluster.NoNode, Readers: []cluster.Ordinal{0, 2}}, "u")
 		if r.State != want || r.Main != "mg-1:7687" || r.Epoch != 4 || !slices.Equal(r.Readers, []string{"mg-0:7687", "mg-2:7687"}) {
 			t.Errorf("route of a record that is %s = %+v; want %s, MAIN mg-1, epoch 4, readers 0 and 2", stage, r, want)
 		}
+	}
+}
+
+// A MAIN that is about to step down is left to what was begun.
+func TestRouteOfAMainThatStepsDownDrains(t *testing.T) {
+	r := (&routes{topology: three()}).of(cluster.Record{Main: 1, Epoch: 4, Stage: cluster.Quiescing, Target: 0}, "u")
+	if r.State != gateway.Draining {
+		t.Errorf("route = %+v; want draining", r)
 	}
 }
 

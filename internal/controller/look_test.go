@@ -88,15 +88,16 @@ func TestLeavingAndGoneReachTheSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, x := serving(t, 3)
 		w.change(2, func(s *server) { s.leaving = true })
+		w.change(2, func(s *server) { s.aside = cluster.Aside{More: 3} })
 		x.Kick()
 		pass(5 * pace)
-		if s := x.snapshot().Nodes[2]; !s.Leaving || s.Gone {
-			t.Fatalf("node 2 leaves; the snapshot says leaving %t, gone %t", s.Leaving, s.Gone)
+		if s := x.snapshot().Nodes[2]; !s.Leaving || s.Gone || s.Aside.More != 3 {
+			t.Fatalf("node 2 leaves; the snapshot says leaving %t, gone %t, moved aside %+v", s.Leaving, s.Gone, s.Aside)
 		}
 		w.crash(2)
 		pass(5 * pace)
-		if s := x.snapshot().Nodes[2]; !s.Gone || s.Contact != cluster.Refused {
-			t.Fatalf("node 2 is down; the snapshot says gone %t, %s", s.Gone, s.Contact)
+		if s := x.snapshot().Nodes[2]; !s.Gone || s.Contact != cluster.Refused || s.Aside.More != 3 {
+			t.Fatalf("node 2 is down; the snapshot says gone %t, %s, moved aside %+v", s.Gone, s.Contact, s.Aside)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"memgraph-controller/internal/cluster"
@@ -18,6 +19,8 @@ const (
 	// probeTimeout is when a look counts as unanswered. SHOW queries answer in
 	// under 500 ms even while MAIN waits for a cut-off replica (recorded on 3.6.2).
 	probeTimeout = time.Second
+	// frozen is how long no look can take, unless this process was stopped.
+	frozen = 2 * probeTimeout
 	// askTimeout is how long the other controllers have for their look: a MAIN that
 	// does not tell its role in this time does not answer them either.
 	askTimeout = 600 * time.Millisecond
@@ -27,13 +30,16 @@ const (
 	askAhead = 1200 * time.Millisecond
 	// soon is the Wake below which MAIN is looked at again rather than waited for.
 	soon = 100 * time.Millisecond
+	// informTimeout is how long gateways may take to hear of a new reign of the MAIN they
+	// have: clients are held meanwhile, a second at most.
+	informTimeout = 400 * time.Millisecond
 	// recordTimeout bounds one read or write of the record.
 	recordTimeout = 5 * time.Second
 	// maxActs bounds how much one pass does before it publishes.
 	maxActs = 50
 )
 
-// Options is what a Loop needs. All but Peers, Publish and Last are required.
+// Options is what a Loop needs. Required are all but Peers, Meter, Last, Inform and the functions that are told.
 type Options struct {
 	Identity string // of this controller replica, written into the record
 	Version  string // of this program, written into the record
@@ -43,10 +49,25 @@ type Options struct {
 	Platform Platform
 	Records  Records
 	Peers    Peers
+	Meter    Meter
 	// Leading reports whether the lease still holds; no step starts when it does not.
 	Leading func() bool
+	// Inform tells every gateway that is to be had within ctx of the record's epoch; when
+	// it returns they lead no client by an older one. nil: there are none.
+	Inform func(context.Context, cluster.Record)
+	// Holds asks the API server whether the lease still names this process; an error
+	// says why not, or that it could not be asked. nil: Leading is believed.
+	Holds func(context.Context) error
 	// Publish is told of every Snapshot, on the loop's goroutine; it must not block.
 	Publish func(Snapshot)
+	// Tell is told what happens, on the loop's goroutine; it must not block.
+	Tell func(News)
+	// Answer is told what became of a human's request, by its ID, on the loop's
+	// goroutine; it must not block.
+	Answer func(id, why string)
+	// Reached is called after every record written and every step taken, with its
+	// name: a stage, or a step without its nodes. It is for tests that end the process there.
+	Reached func(point string)
 	// Last is the last record this process has seen, for a bootstrap after it was deleted.
 	Last *cluster.Record
 	Log  *slog.Logger
@@ -60,7 +81,8 @@ type Snapshot struct {
 	Record   *cluster.Record
 	Nodes    []cluster.Sighting
 	Decision cluster.Decision
-	Err      error // why the record could not be read or written; nil otherwise
+	Answer   string // to the last request answered in this term, after its ID and a colon; empty: none was
+	Err      error  // why the record could not be read or written; nil otherwise
 }
 
 // Loop keeps one cluster for one term.
@@ -76,10 +98,14 @@ type Loop struct {
 	// Owned by Run's goroutine.
 	term     time.Time
 	nodes    []cluster.Sighting
+	lives    []life
 	rec      *cluster.Record
 	version  string
 	loaded   bool
-	claimed  bool // the record was written in this term
+	claimed  bool              // the record was written in this term
+	own      bool              // Last is what was written in this term
+	wrote    time.Time         // when the last write of the record had returned
+	unsure   *cluster.Decision // grants a request by a record that may have been written or not
 	attempts cluster.Attempts
 	pending  []cluster.Request
 	asking   bool
@@ -89,12 +115,18 @@ type Loop struct {
 		at   time.Time
 	}
 	reigned time.Time // when the present promotion was recorded
+	turns   turns
+	answer  string // the last one, after the request's ID
+	moved   atomic.Pointer[time.Time]
 	news    news
 	wg      sync.WaitGroup
 }
 
 // New returns a loop for one term. It has seen nobody.
 func New(o Options) *Loop {
+	if o.Meter == nil {
+		o.Meter = uncounted{}
+	}
 	l := &Loop{
 		Options:  o,
 		kick:     make(chan struct{}, 1),
@@ -103,8 +135,9 @@ func New(o Options) *Loop {
 		looks:    make(chan look),
 		opinions: make(chan opinions),
 		nodes:    make([]cluster.Sighting, len(o.Topology)),
+		lives:    make([]life, len(o.Topology)),
 		attempts: cluster.Attempts{},
-		news:     news{log: o.Log, topology: o.Topology},
+		news:     news{log: o.Log, topology: o.Topology, tell: o.Tell},
 	}
 	for n := range o.Topology {
 		l.probes = append(l.probes, newProber(cluster.Ordinal(n)))
@@ -131,6 +164,21 @@ func (l *Loop) Request(r cluster.Request) bool {
 	}
 }
 
+// Moved is when the loop last did anything: read, decided, wrote, acted or looked
+// for news. All it does has a deadline, the longest of them seconds, so one that has
+// not moved for a minute is stuck. The zero time before Run.
+func (l *Loop) Moved() time.Time {
+	if t := l.moved.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
+}
+
+func (l *Loop) move() {
+	now := time.Now()
+	l.moved.Store(&now)
+}
+
 // nudge fills a channel of capacity 1: many nudges before a look are one.
 func nudge(c chan struct{}) {
 	select {
@@ -142,6 +190,7 @@ func nudge(c chan struct{}) {
 // Run makes passes until ctx ends: the lease was lost, or the process stops. No
 // step starts after that. Run returns when all its goroutines have.
 func (l *Loop) Run(ctx context.Context) error {
+	l.move()
 	l.term = time.Now()
 	for n := range l.nodes {
 		l.nodes[n].Since = l.term
@@ -160,12 +209,16 @@ func (l *Loop) Run(ctx context.Context) error {
 		})
 	}
 	for {
+		began := time.Now()
+		l.move()
 		d, err := l.pass(ctx)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		l.Meter.Passed(time.Since(began), err)
 		l.publish(d, err)
 		l.ask(ctx)
+		l.name(ctx)
 		l.wait(ctx, d.Wake)
 	}
 }
@@ -204,6 +257,7 @@ func (l *Loop) pass(ctx context.Context) (cluster.Decision, error) {
 	}
 	var d cluster.Decision
 	for range maxActs {
+		l.move()
 		l.drain()
 		d = cluster.Decide(l.input())
 		if l.unheard() {
@@ -213,8 +267,15 @@ func (l *Loop) pass(ctx context.Context) (cluster.Decision, error) {
 		case ctx.Err() != nil:
 			return d, nil
 		case d.Record != nil:
+			prev := l.rec
 			if err := l.write(ctx, *d.Record, d.Why); err != nil {
+				if len(d.Handled) > 0 {
+					l.unsure = &d
+				}
 				return d, err
+			}
+			if turn, over := l.turns.recorded(prev, l.rec, len(d.Handled) > 0, time.Now()); over {
+				l.Meter.Turned(turn)
 			}
 			l.handled(d)
 		case d.Step.Kind != cluster.NoStep:
@@ -223,8 +284,9 @@ func (l *Loop) pass(ctx context.Context) (cluster.Decision, error) {
 			}
 			l.handled(d)
 			l.act(ctx, d)
-		default:
+		case len(d.Handled) > 0: // refused, which is no reason to let what is under way wait
 			l.handled(d)
+		default:
 			return d, nil
 		}
 	}
@@ -234,8 +296,8 @@ func (l *Loop) pass(ctx context.Context) (cluster.Decision, error) {
 
 func (l *Loop) input() cluster.Input {
 	return cluster.Input{
-		Record: l.rec, Policy: l.Policy, Topology: l.Topology, Attempts: l.attempts, Requests: l.pending, Last: l.Last,
-		Observation: cluster.Observation{Now: time.Now(), Term: l.term, Nodes: l.nodes},
+		Record: l.rec, Policy: l.Policy, Topology: l.Topology, Attempts: l.attempts, Requests: l.pending, Last: l.Last, Own: l.own,
+		Observation: cluster.Observation{Now: time.Now(), Term: l.term, Wrote: l.wrote, Nodes: l.nodes},
 	}
 }
 
@@ -243,7 +305,11 @@ func (l *Loop) input() cluster.Input {
 // by a record is kept until that is written.
 func (l *Loop) handled(d cluster.Decision) {
 	for _, id := range d.Handled {
+		l.answer = id + ": " + d.Why
 		l.news.answered(id, d.Why)
+		if l.Answer != nil {
+			l.Answer(id, d.Why)
+		}
 		for i, r := range l.pending {
 			if r.ID == id {
 				l.pending = append(l.pending[:i], l.pending[i+1:]...)
@@ -265,16 +331,37 @@ func (l *Loop) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the record: %w", err)
 	}
+	if err := l.deposed(ctx, rec); err != nil {
+		return err
+	}
 	if rec == nil && l.rec != nil {
-		l.Last = l.rec
+		l.Last, l.own = l.rec, l.claimed
 	}
 	l.rec, l.version, l.loaded = rec, version, true
+	if d := l.unsure; d != nil && rec != nil && rec.Request == d.Record.Request {
+		l.handled(*d) // it was written, only the answer was lost
+	}
+	l.unsure = nil
 	if rec == nil || l.claimed && rec.Leader == l.Identity {
 		return nil
 	}
 	if err := l.write(ctx, *rec, "a new leader took over"); err != nil {
 		l.loaded = false
 		return err
+	}
+	return nil
+}
+
+// deposed asks the API server whose the lease is, before a record is made this
+// controller's own: by its own clock, which may have stood still with its machine,
+// it may believe to lead when another one does.
+func (l *Loop) deposed(ctx context.Context, rec *cluster.Record) error {
+	own := rec != nil && l.claimed && rec.Leader == l.Identity
+	if own || l.Holds == nil {
+		return nil
+	}
+	if err := l.Holds(ctx); err != nil {
+		return fmt.Errorf("nothing is done here: %w", err)
 	}
 	return nil
 }
@@ -294,24 +381,41 @@ func (l *Loop) write(ctx context.Context, next cluster.Record, why string) error
 		return fmt.Errorf("write the record: %w", err)
 	}
 	prev := l.rec
-	l.rec, l.version, l.claimed = &next, version, true
+	l.rec, l.version, l.claimed, l.wrote = &next, version, true, time.Now()
 	if next.Stage == cluster.Promoting && (prev == nil || prev.Epoch != next.Epoch) {
 		l.reigned = time.Now()
 	}
 	l.news.recorded(prev, next, why, l.reigned)
+	l.Meter.Recorded()
+	l.reached(next.Stage.String())
 	return nil
+}
+
+func (l *Loop) reached(point string) {
+	if l.Reached != nil {
+		l.Reached(point)
+	}
 }
 
 // act takes one step, notes what became of it, and looks at the node again.
 func (l *Loop) act(ctx context.Context, d cluster.Decision) {
 	s := d.Step
+	if d.Inform && l.Inform != nil {
+		told, cancel := context.WithTimeout(ctx, informTimeout)
+		l.Inform(told, *l.rec)
+		cancel()
+	}
 	began := time.Now()
 	err := l.do(ctx, s)
 	if ctx.Err() != nil {
 		return
 	}
-	a := l.note(s, err)
-	l.news.stepped(d, a, err, time.Since(began))
+	a, took := l.note(s, err), time.Since(began)
+	l.news.stepped(d, a, err, took)
+	l.Meter.Stepped(s.Kind, a.Failure, took)
+	if err == nil {
+		l.reached(s.Kind.String())
+	}
 	l.probes[s.Node].invalidate()
 	if s.Kind == cluster.Register {
 		// It takes over MAIN's database: what it said of its own is over.
@@ -373,5 +477,5 @@ func (l *Loop) publish(d cluster.Decision, err error) {
 	}
 	nodes := make([]cluster.Sighting, len(l.nodes))
 	copy(nodes, l.nodes)
-	l.Publish(Snapshot{At: time.Now(), Term: l.term, Record: l.rec, Nodes: nodes, Decision: d, Err: err})
+	l.Publish(Snapshot{At: time.Now(), Term: l.term, Record: l.rec, Nodes: nodes, Decision: d, Answer: l.answer, Err: err})
 }

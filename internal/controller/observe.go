@@ -15,6 +15,7 @@ type look struct {
 	state    NodeState
 	turn     uint64 // the prober's turn in which it began
 	settled  bool   // the process was the same before and after
+	took     time.Duration
 }
 
 // prober looks at one node, on a schedule and on hints.
@@ -22,6 +23,7 @@ type prober struct {
 	node  cluster.Ordinal
 	hints chan struct{}
 	turn  atomic.Uint64 // counts the steps taken on the node: an older look is void
+	asked time.Time     // when the platform was last asked about it; of the loop's goroutine
 }
 
 func newProber(n cluster.Ordinal) *prober {
@@ -60,7 +62,9 @@ func (p *prober) look(ctx context.Context, nodes Nodes, platform Platform) look 
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	v := look{node: p.node, turn: p.turn.Load(), state: platform.State(p.node)}
+	began := time.Now()
 	v.sighting = nodes.Look(ctx, p.node)
+	v.took = time.Since(began)
 	after := platform.State(p.node)
 	v.settled = after.Process == v.state.Process
 	v.state = after
@@ -71,6 +75,13 @@ func (p *prober) look(ctx context.Context, nodes Nodes, platform Platform) look 
 // overtaken is void, and another is asked for.
 func (l *Loop) take(v look) {
 	p := l.probes[v.node]
+	if v.took >= frozen {
+		// It is this process that stood still. What it did not hear meanwhile says
+		// nothing of anybody: silence counts anew.
+		l.term = time.Now()
+		p.hint()
+		return
+	}
 	if v.turn != p.turn.Load() || !v.settled {
 		p.hint()
 		l.platform()
@@ -83,8 +94,39 @@ func (l *Loop) take(v look) {
 		s.Answered = l.nodes[v.node].Answered
 		s.Opinions = l.nodes[v.node].Opinions
 	}
-	s.Process, s.Gone, s.Leaving = v.state.Process, v.state.Gone, v.state.Leaving
+	s.Process, s.AsOf, s.Gone, s.Leaving, s.Aside = v.state.Process, v.state.AsOf, v.state.Gone, v.state.Leaving, v.state.Aside
+	l.lives[v.node].saw(s.Contact, s.Process, now)
+	if s.Contact == cluster.Answered && l.lives[v.node].outlived(s.Process, now) {
+		s.Contact = cluster.NotProbed
+	}
 	l.nodes[v.node] = s.After(l.nodes[v.node])
+}
+
+// life is what the loop saw of a node's process with its own eyes.
+type life struct {
+	heard   cluster.Process // the one that answered last
+	ended   cluster.Process // the one whose port refused after it had answered
+	endedAt time.Time
+}
+
+// platformLag bounds how long a platform may go on naming a process that has
+// ended. The kubelet looks at its containers once a second and reports at once.
+const platformLag = 10 * time.Second
+
+// saw notes how a look ended while the platform named process p.
+func (v *life) saw(c cluster.Contact, p cluster.Process, now time.Time) {
+	switch {
+	case c == cluster.Answered && !v.outlived(p, now):
+		v.heard = p
+	case c == cluster.Refused && p.Known() && p == v.heard:
+		v.ended, v.endedAt = p, now
+	}
+}
+
+// outlived reports whether what answers now cannot be p, though the platform
+// still says so: p was seen to end, and what came after it has no name yet.
+func (v *life) outlived(p cluster.Process, now time.Time) bool {
+	return p.Known() && p == v.ended && now.Sub(v.endedAt) < platformLag
 }
 
 // drain merges the looks that are ready, so that a pass that acts for long
@@ -109,11 +151,33 @@ func (l *Loop) drain() {
 func (l *Loop) platform() {
 	for n := range l.nodes {
 		st, s := l.Platform.State(cluster.Ordinal(n)), &l.nodes[n]
-		if st.Process != s.Process && s.Contact != cluster.NotProbed {
-			s.Contact, s.Since = cluster.NotProbed, time.Now()
+		if st.Process != s.Process {
+			if s.Contact != cluster.NotProbed {
+				s.Contact, s.Since = cluster.NotProbed, time.Now()
+			}
 			l.probes[n].hint()
 		}
-		s.Process, s.Gone, s.Leaving = st.Process, st.Gone, st.Leaving
+		s.Process, s.AsOf, s.Gone, s.Leaving, s.Aside = st.Process, st.AsOf, st.Gone, st.Leaving, st.Aside
+	}
+}
+
+// name asks the platform anew about the nodes whose process it may have named too
+// early, one question a node at a time.
+func (l *Loop) name(ctx context.Context) {
+	now := time.Now()
+	for n, s := range l.nodes {
+		p := l.probes[n]
+		if !s.Overdue(now) || now.Sub(p.asked) < askEvery {
+			continue
+		}
+		p.asked = now
+		l.wg.Go(func() {
+			asked, cancel := context.WithTimeout(ctx, askTimeout)
+			defer cancel()
+			if l.Platform.Refresh(asked, cluster.Ordinal(n)) == nil {
+				l.Kick()
+			}
+		})
 	}
 }
 
@@ -153,10 +217,11 @@ func (l *Loop) ask(ctx context.Context) {
 		return
 	}
 	l.asking, l.asked = true, time.Now()
+	newest := l.rec.Epoch
 	l.wg.Go(func() {
 		asked, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
-		v := opinions{node: m, list: l.Peers.Ask(asked, m)}
+		v := opinions{node: m, list: l.Peers.Ask(asked, m, newest)}
 		select {
 		case <-ctx.Done():
 		case l.opinions <- v:

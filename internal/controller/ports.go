@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"time"
 
 	"memgraph-controller/internal/cluster"
 )
@@ -11,7 +12,7 @@ type Nodes interface {
 	// Look asks node n for its role, replicas, storage and version, bounded by
 	// ctx. It always returns a Sighting; its Contact says how the look ended.
 	// Answered is when it told its role. What only the platform knows (Process,
-	// Gone, Leaving, Opinions) and Since are the caller's to fill in.
+	// Gone, Leaving, Aside, Opinions) and Since are the caller's to fill in.
 	Look(ctx context.Context, n cluster.Ordinal) cluster.Sighting
 	// Do takes one step (all but cluster.Restart), with a deadline of its own
 	// that fits the statement. Its error is a *cluster.StepError.
@@ -26,6 +27,9 @@ type Nodes interface {
 type Platform interface {
 	// State tells what the platform knows of node n, from memory, without delay.
 	State(n cluster.Ordinal) NodeState
+	// Refresh asks for the state of node n anew, wherever it is known best. After it has
+	// returned nil State tells that, with AsOf. It obeys ctx.
+	Refresh(ctx context.Context, n cluster.Ordinal) error
 	// Restart ends the process of node n; the platform starts it again.
 	Restart(ctx context.Context, n cluster.Ordinal) error
 }
@@ -34,8 +38,10 @@ type Platform interface {
 // means that it knows nothing.
 type NodeState struct {
 	Process cluster.Process
-	Gone    bool // no process runs, and none is being started this moment
-	Leaving bool // told to stop, still running
+	AsOf    time.Time // Process is what ran then, or later; zero: as old as a watch may be
+	Gone    bool      // no process runs, and none is being started this moment
+	Leaving bool      // told to stop, still running
+	Aside   cluster.Aside
 }
 
 // Records keeps the durable Record.
@@ -49,8 +55,33 @@ type Records interface {
 	Swap(ctx context.Context, prev string, next cluster.Record) (string, error)
 }
 
+// Meter counts what a loop does. Its methods are called on the loop's goroutine
+// and must not block.
+type Meter interface {
+	// Passed is told of the end of a pass: how long it took, its steps included,
+	// and why the record could not be read or written, nil if it could.
+	Passed(took time.Duration, err error)
+	// Recorded is told of every record written.
+	Recorded()
+	// Stepped is told of every step tried: why it failed, 0 if it was taken, and
+	// how long it took.
+	Stepped(k cluster.Kind, f cluster.Failure, took time.Duration)
+	// Turned is told when the clients are let in to a new reign.
+	Turned(t Turn)
+}
+
+// uncounted is the Meter of a loop that nobody counts.
+type uncounted struct{}
+
+func (uncounted) Passed(time.Duration, error)                          {}
+func (uncounted) Recorded()                                            {}
+func (uncounted) Stepped(cluster.Kind, cluster.Failure, time.Duration) {}
+func (uncounted) Turned(Turn)                                          {}
+
 // Peers are the other controller replicas.
 type Peers interface {
-	// Ask returns what those that answer within ctx see of node n.
-	Ask(ctx context.Context, n cluster.Ordinal) []cluster.Opinion
+	// Ask returns what those that answer within ctx see of node n. They are told that
+	// there is a record of epoch newest: one that goes by an older one and hears the
+	// same from the API server lets no client to its MAIN before it answers.
+	Ask(ctx context.Context, n cluster.Ordinal, newest cluster.Epoch) []cluster.Opinion
 }

@@ -72,6 +72,21 @@ func (r *records) travel(ctx context.Context) error {
 	return nil
 }
 
+// deafened are records whose next write is stored without its writer hearing of it.
+type deafened struct {
+	Records
+	lost *bool
+}
+
+func (r *deafened) Swap(ctx context.Context, prev string, next cluster.Record) (string, error) {
+	version, err := r.Records.Swap(ctx, prev, next)
+	if *r.lost && err == nil {
+		*r.lost = false
+		return "", errors.New("connection reset")
+	}
+	return version, err
+}
+
 // beforeWrite has what happen just before the next write.
 func (r *records) beforeWrite(what func()) {
 	r.mu.Lock()
@@ -91,7 +106,7 @@ func (p *peers) see(c cluster.Contact) *peers {
 	return p
 }
 
-func (p *peers) Ask(ctx context.Context, _ cluster.Ordinal) []cluster.Opinion {
+func (p *peers) Ask(ctx context.Context, _ cluster.Ordinal, _ cluster.Epoch) []cluster.Opinion {
 	p.asked.Add(1)
 	if sleep(ctx, max(p.takes, pace)) != nil {
 		return nil

@@ -18,7 +18,12 @@ const pace = time.Millisecond
 // server is one modelled node: as much of Memgraph as a loop can notice.
 type server struct {
 	up, mute, leaving bool
-	run               int    // counts its processes
+	aside             cluster.Aside
+	writing           bool // a MAIN: its standby does not have all of a write yet
+	run               int  // counts its processes
+	asOf              time.Time
+	refreshed         int    // how often the platform was asked anew
+	named             int    // the one the platform still names; 0: it knows the present one
 	boot              string // of its machine
 	role              cluster.Role
 	uuid              string
@@ -26,6 +31,7 @@ type server struct {
 	rows              []cluster.Replica
 	master            cluster.Ordinal // whom it replicates from
 	late              time.Duration   // how long the next look takes to be answered
+	stopped           time.Duration   // how long the next look's own process stands still
 	looks             int             // begun so far
 	broken            chan struct{}   // closed when connections to it break or come up
 }
@@ -48,6 +54,7 @@ type world struct {
 	slow    map[string]time.Duration   // step → how long it takes
 	steps   map[string]func()          // step → what happens as it begins
 	events  []event
+	away    bool // the API server answers nobody who asks about a pod
 }
 
 // newWorld returns n empty nodes, born as replicas, and no record.
@@ -144,7 +151,13 @@ func (w *world) Look(ctx context.Context, n cluster.Ordinal) cluster.Sighting {
 	s.looks++
 	v, mute, takes, broken := w.sight(n), s.mute, max(s.late, pace), s.broken
 	s.late = 0
+	stopped := s.stopped
+	s.stopped = 0
 	w.mu.Unlock()
+	if stopped > 0 {
+		time.Sleep(stopped)
+		return cluster.Sighting{Contact: cluster.Silent}
+	}
 	switch {
 	case v.Contact == cluster.Refused:
 		return v
@@ -177,6 +190,9 @@ func (w *world) sight(n cluster.Ordinal) cluster.Sighting {
 		for _, r := range s.rows {
 			t := w.servers[r.Node]
 			r.Status = cluster.Ready
+			if s.writing && r.Mode == cluster.StrictSync {
+				r.Status = cluster.Replicating
+			}
 			if !t.up || t.mute || t.role != cluster.RoleReplica || t.master != n {
 				r.Status = cluster.Invalid
 			}
@@ -265,15 +281,35 @@ func (w *world) Watch(ctx context.Context, n cluster.Ordinal, changed func()) er
 	}
 }
 
-// State implements Platform: it knows of a process when it starts and ends.
+// State implements Platform: it knows of a process when it starts and ends, unless
+// it is behind.
 func (w *world) State(n cluster.Ordinal) NodeState {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.servers[n]
-	return NodeState{
-		Process: cluster.Process{ID: fmt.Sprintf("%d.%d", n, s.run), Boot: s.boot},
-		Gone:    !s.up, Leaving: s.leaving,
+	run, gone := s.run, !s.up
+	if s.named != 0 {
+		run, gone = s.named, false
 	}
+	return NodeState{
+		Process: cluster.Process{ID: fmt.Sprintf("%d.%d", n, run), Boot: s.boot},
+		AsOf:    s.asOf,
+		Gone:    gone, Leaving: s.leaving, Aside: s.aside,
+	}
+}
+
+// Refresh implements Platform: who asks is told the truth, unless the API server is
+// away.
+func (w *world) Refresh(_ context.Context, n cluster.Ordinal) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.servers[n]
+	s.refreshed++
+	if w.away {
+		return errors.New("the API server does not answer")
+	}
+	s.named, s.asOf = 0, time.Now() // it knows at once
+	return nil
 }
 
 // Restart implements Platform.

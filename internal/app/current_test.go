@@ -1,0 +1,96 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"memgraph-controller/internal/cluster"
+	"memgraph-controller/internal/inmemory"
+)
+
+// cutOff are records that cannot be read.
+type cutOff struct{ Records }
+
+func (cutOff) Load(context.Context) (*cluster.Record, string, error) {
+	return nil, "", errors.New("the API server does not answer")
+}
+
+// seen is the epoch that another controller has seen.
+type seen cluster.Epoch
+
+func (e seen) Ask(context.Context, cluster.Ordinal, cluster.Epoch) []cluster.Opinion {
+	return []cluster.Opinion{{From: "b", Epoch: cluster.Epoch(e)}}
+}
+
+// A gateway whose MAIN has ended asks the API server whether its record is the newest,
+// and the other controllers if that does not answer. With neither it goes on (P9).
+func TestCurrent(t *testing.T) {
+	for name, c := range map[string]struct {
+		stored cluster.Epoch
+		cut    bool
+		peer   seen
+		ok     bool
+	}{
+		"as known":                      {stored: 3, peer: 9, ok: true},
+		"moved on":                      {stored: 4, peer: 3},
+		"cut off, and a peer knows":     {stored: 4, cut: true, peer: 4},
+		"cut off, and nobody knows":     {stored: 4, cut: true, peer: 3, ok: true},
+		"cut off, and a peer is behind": {stored: 4, cut: true, peer: 0, ok: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			objects := inmemory.New()
+			objects.Put(record(c.stored, 0))
+			o := options(t, "a", objects, down(t, 2))
+			o.Peers = c.peer
+			if c.cut {
+				o.Records = cutOff{objects}
+			}
+			r, err := New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.last.Store(&cluster.Record{Epoch: 3})
+			if err := r.current(t.Context()); (err == nil) != c.ok {
+				t.Errorf("current: %v, want it to be so %t", err, c.ok)
+			}
+			for newest, want := range map[cluster.Epoch]bool{0: false, 3: false, 4: !c.ok} {
+				doubted := 0
+				r.doubt = func() { doubted++ }
+				r.Opinion(t.Context(), 0, newest)
+				if got := doubted > 0; got != want {
+					t.Errorf("told of epoch %d while the last record here is of epoch 3: doubted %t, want %t", newest, got, want)
+				}
+			}
+		})
+	}
+}
+
+// told remembers what the other controllers are told.
+type told struct{ node, epoch []int }
+
+func (t *told) Ask(_ context.Context, n cluster.Ordinal, newest cluster.Epoch) []cluster.Opinion {
+	t.node, t.epoch = append(t.node, int(n)), append(t.epoch, int(newest))
+	return nil
+}
+
+// A leader has its own gateway heed a record that its watch has not brought yet, and
+// tells the other controllers of it in any case.
+func TestInform(t *testing.T) {
+	for known, doubts := range map[cluster.Epoch]int{3: 1, 4: 0} {
+		others, doubted := &told{}, 0
+		o := options(t, "a", inmemory.New(), down(t, 2))
+		o.Peers = others
+		r, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.doubt = func() { doubted++ }
+		r.last.Store(&cluster.Record{Epoch: known})
+		r.inform(t.Context(), cluster.Record{Main: 1, Epoch: 4})
+		if doubted != doubts || !slices.Equal(others.node, []int{1}) || !slices.Equal(others.epoch, []int{4}) {
+			t.Errorf("with a record of epoch %d: own gateway doubted %d times, others told of nodes %v, epochs %v; want %d, [1], [4]", known, doubted, others.node, others.epoch, doubts)
+		}
+	}
+}

@@ -10,8 +10,12 @@ sandbox: build ## start a cluster on this machine: drivers use bolt://localhost:
 	bin/sandbox $(ARGS)
 
 .PHONY: build
-build: ## build bin/sandbox and bin/memgraph-standin
+build: ## build the programs into bin/
 	$(GO) build -o bin/ ./cmd/...
+
+.PHONY: images
+images: ## container images in bin/images, without Docker or a registry (TAG=dev REGISTRY=host/path GOARCH=arm64)
+	GO="$(GO)" tools/image/build.sh controller standin faults
 
 ##@ Test
 .PHONY: test
@@ -22,6 +26,12 @@ test: ## unit tests with the race detector (TESTARGS="-run X -count 1" …)
 contract: ## judge stand-ins of six releases, or MEMGRAPH=/path/to/memgraph, by the thirty behaviours (ARGS="--run 5 --version 3.6.2")
 	$(GO) run ./test/contract $(ARGS)
 
+.PHONY: drivers
+drivers: $(if $(filter lab,$(WHERE)),lab-images,build) ## the official Go and JavaScript drivers through the gateway while things happen (WHERE=lab, ARGS="--event main-crash --runs 200"; needs npm: 4 minutes)
+	@case "$(ARGS) " in *"--driver go "*|*"--driver=go "*) ;; *) test/drivers/js/install.sh ;; esac
+	@$(GO) build -o bin/ ./test/drivers
+	@bin/drivers --where $(or $(WHERE),sandbox) $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## fuzz every parser and the promises, FUZZTIME (20s) each
 	@for pkg in $$($(GO) list ./...); do \
@@ -29,9 +39,73 @@ fuzz: ## fuzz every parser and the promises, FUZZTIME (20s) each
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),20s) $$pkg || exit 1; \
 	  done; done
 
+.PHONY: chart
+chart: ## the Helm chart: lint, manifests against Kubernetes 1.28 and later, values that are refused, notes, README (the first time 5 minutes)
+	cd tools/chart && $(GO) test ./schemas
+	$(GO) test -tags chart -count 1 $(TESTARGS) ./test/chart
+
+.PHONY: chart-rewrite
+chart-rewrite: ## write down what the chart renders and README's list of values; then read git diff
+	$(GO) test -tags chart -count 1 ./test/chart -run 'TestGolden|TestReadme' -rewrite
+
+.PHONY: alerts
+alerts: ## the chart's alerts: when they fire and when they keep silent, by promtool (the first time 5 minutes)
+	GOFLAGS=-tags=remove_all_sd $(GO) tool -modfile=tools/alerts/go.mod promtool check rules charts/memgraph-ha/rules/alerts.yaml
+	GOFLAGS=-tags=remove_all_sd $(GO) tool -modfile=tools/alerts/go.mod promtool test rules tools/alerts/tests.yaml
+
+.PHONY: dashboard
+dashboard: ## the dashboard in a browser while the sandbox fails over; pictures in bin/dashboard (installs Debian's chromium if missing, as root)
+	@command -v $${CHROMIUM:-chromium} >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	$(GO) test -tags browser -count 1 -v $(TESTARGS) ./test/browser
+
 .PHONY: scenarios
 scenarios: ## write down what the core decides now; then read git diff: a changed decision is a changed promise
 	$(GO) test ./internal/cluster -run TestScenarios -rewrite
+
+##@ Real Kubernetes
+.PHONY: lab-up
+lab-up: ## a real Kubernetes on this machine, for tests (Linux, root; the first time 10 minutes; NODES=3); then: bin/lab --help
+	$(GO) build -o bin/ ./test/lab/cmd/lab
+	bin/lab up $(if $(NODES),--nodes $(NODES))
+
+.PHONY: lab-install
+lab-install: ## install the chart there with images built here, or on the cluster of KUBECONFIG (ARGS="--set …")
+	tools/kubernetes/install.sh $(ARGS)
+
+.PHONY: lab-images
+lab-images: lab-up # images of this checkout, on every node
+	tools/image/build.sh controller faults standin
+	bin/lab load bin/images/memgraph-controller.tar bin/images/memgraph-controller-faults.tar bin/images/memgraph-standin.tar
+
+.PHONY: lab-smoke
+lab-smoke: ## test the lab itself, fault by fault (2 minutes)
+	$(GO) build -o bin/ ./test/lab/cmd/lab
+	bin/lab smoke
+
+.PHONY: lab-down
+lab-down: ## remove the lab and all it left
+	$(GO) build -o bin/ ./test/lab/cmd/lab
+	bin/lab down
+
+.PHONY: e2e
+e2e: $(if $(E2E_KUBECONFIG),,lab-images) ## break the chart on the lab under writes, a test a risk (RUN=pattern; E2E_KUBECONFIG=file: on that cluster)
+	@$(GO) build -o bin/ ./test/e2e/cmd/tally
+	@$(GO) test -tags e2e -json -count 1 -timeout 80m -run '$(or $(RUN),.)' ./test/e2e | bin/tally -failed bin/e2e-failed
+
+.PHONY: faults
+faults: lab-images ## the fault matrix on the lab, and the judgement of every write (RUNS=1 FAULTS="kill delete" LOADS="idle write" HOURS=2)
+	@$(GO) build -o bin/fault-matrix ./test/e2e/cmd/faults
+	@bin/fault-matrix --runs $(or $(RUNS),1) --hours $(or $(HOURS),0) --loads "$(LOADS)" $(FAULTS)
+
+.PHONY: sim
+sim: ## play seeded faults against the real loop in virtual time, and check P1 to P9 (SEEDS=1000 FROM=1; SCENARIO=file or seed: what happens in one)
+	@$(GO) test -c -o bin/sim ./test/sim
+	@bin/sim $(if $(SCENARIO),-test.run '^TestScenario$$$$' -sim.scenario $(SCENARIO),-sim.seeds $(or $(SEEDS),1000) -sim.from $(or $(FROM),1))
+
+.PHONY: sim-mutants
+sim-mutants: ## break the rules one at a time: the simulation must find each (SEEDS=5000 ONLY=name; 4 minutes)
+	@$(GO) build -o bin/mutants ./test/sim/cmd/mutants
+	@bin/mutants -seeds $(or $(SEEDS),5000) -only '$(ONLY)'
 
 ##@ Measure
 .PHONY: bench-failover
@@ -43,6 +117,17 @@ bench-failover: build ## one JSON line a fault: how fast writes resume, and that
 .PHONY: bench-idle
 bench-idle: build ## one JSON line: CPU of three quiet controllers
 	@bin/sandbox bench idle
+
+.PHONY: bench-gateway
+bench-gateway: ## one JSON line a figure: latency, connections, throughput and memory of the gateway beside HAProxy and beside no proxy (ROUNDS=40 ARGS="--only latency"; 7 minutes)
+	@tools/haproxy.sh
+	@$(GO) build -o bin/gatewaybench ./test/gatewaybench
+	@bin/gatewaybench --rounds $(or $(ROUNDS),40) $(ARGS)
+
+.PHONY: bench-kubernetes
+bench-kubernetes: lab-images ## one JSON line a fault on the lab, beside a Memgraph that only Kubernetes looks after (RUNS=10 FAULTS="kill delete")
+	@$(GO) build -o bin/kubernetes-bench ./test/e2e/cmd/bench
+	@bin/kubernetes-bench --runs $(or $(RUNS),10) $(FAULTS)
 
 ##@ Check
 .PHONY: check

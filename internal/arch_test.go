@@ -18,15 +18,26 @@ const module = "memgraph-controller/"
 // rooms says, for each package, which of its neighbours it may know. A new
 // package fails the test until its author decides where it belongs.
 var rooms = map[string][]string{
-	"internal/cluster":    {},
-	"internal/controller": {"internal/cluster"},
-	"internal/election":   {},
-	"internal/gateway":    {},
-	"internal/inmemory":   {"internal/cluster"},
-	"internal/memgraph":   {"internal/cluster"},
+	"internal/cluster":     {},
+	"internal/controller":  {"internal/cluster"},
+	"internal/election":    {},
+	"internal/gateway":     {"internal/bolt", "internal/tcp"},
+	"internal/inmemory":    {"internal/cluster"},
+	"internal/bolt":        {},
+	"internal/tcp":         {},
+	"internal/certificate": {},
+	"internal/memgraph":    {"internal/bolt", "internal/cluster", "internal/tcp"},
+	"internal/kube":        {"internal/cluster", "internal/controller", "internal/aside"},
+	"internal/aside":       {},
+	"internal/preparation": {"internal/cluster", "internal/aside"},
+	"internal/prestop":     {"internal/cluster"},
+	"internal/config":      {"internal/cluster", "internal/election", "internal/memgraph"},
 	"internal/app": {
 		"internal/cluster", "internal/controller", "internal/election", "internal/gateway", "internal/memgraph",
 	},
+	"internal/api":       {"internal/app", "internal/cluster", "internal/controller", "internal/gateway"},
+	"internal/dashboard": {},
+	"internal/metrics":   {"internal/app", "internal/cluster", "internal/controller", "internal/gateway"},
 }
 
 // apart are programs of their own beside the controller: they may know the
@@ -34,16 +45,31 @@ var rooms = map[string][]string{
 var apart = map[string][]string{
 	"internal/standin": {"internal/standin"},
 	"internal/sandbox": {
-		"internal/sandbox", "internal/app", "internal/cluster", "internal/controller", "internal/election",
-		"internal/gateway", "internal/inmemory", "internal/memgraph", "internal/standin/control",
+		"internal/sandbox", "internal/api", "internal/app", "internal/dashboard", "internal/cluster", "internal/controller", "internal/election",
+		"internal/gateway", "internal/inmemory", "internal/memgraph", "internal/standin/control", "internal/aside",
+		"internal/prestop",
 	},
+	"cmd/memgraph-controller": {
+		"internal/api", "internal/app", "internal/certificate", "internal/cluster", "internal/dashboard", "internal/gateway", "internal/config", "internal/controller", "internal/kube",
+		"internal/metrics", "internal/preparation", "internal/prestop",
+	},
+	"internal/plugin":      {"internal/plugin", "internal/api", "internal/cluster", "internal/kube"},
+	"cmd/kubectl-memgraph": {"internal/plugin", "internal/cluster"},
 	"cmd/memgraph-standin": {"internal/standin"},
 	"cmd/sandbox":          {"internal/sandbox"},
 	"test/contract":        {"test/contract", "internal/standin/control"},
+	"test/lab":             {"test/lab"},
+	"test/chart":           {"test/chart"},
+	"test/gatewaybench":    {"test/gatewaybench", "internal/bolt", "internal/gateway"},
+	"test/sim":             {"test/sim", "internal/cluster", "internal/controller", "internal/inmemory"},
+	"test/browser":         {"test/browser", "internal/api", "internal/app", "internal/cluster", "internal/controller", "internal/dashboard", "internal/sandbox"},
+	"test/e2e":             {"test/e2e", "test/lab", "internal/api", "internal/sandbox/bench"},
+	"test/drivers":         {"test/drivers", "test/e2e", "internal/cluster", "internal/sandbox"},
 }
 
 // impure lists what would let the outside world into a pure room.
 var impure = map[string][]string{
+	"internal/bolt":    {"context", "log", "log/slog", "math/rand", "math/rand/v2", "net", "os", "sync", "sync/atomic", "time"},
 	"internal/cluster": {"context", "log", "log/slog", "math/rand", "math/rand/v2", "net", "os", "sync", "sync/atomic"},
 }
 

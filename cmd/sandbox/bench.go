@@ -81,7 +81,7 @@ func idleCommand(f *flags) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().DurationVar(&d, "for", 10*time.Second, "how long to measure")
+	cmd.Flags().DurationVar(&d, "for", 18*time.Second, "how long to measure")
 	return cmd
 }
 

@@ -97,7 +97,7 @@ func show(ctx context.Context, o sandbox.Options, plain bool) error {
 		}
 		log := slog.New(slog.NewTextHandler(os.Stdout, nil))
 		shown := s.Snapshot()
-		log.Info("sandbox started", "write", shown.Write, "read", shown.Read, "dir", s.Dir())
+		log.Info("sandbox started", "write", shown.Write, "read", shown.Read, "dashboard", shown.Page, "dir", s.Dir())
 		view.Lines(ctx, s, os.Stdin, log, opts)
 		return nil
 	}, os.Stderr)

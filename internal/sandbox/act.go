@@ -24,11 +24,11 @@ const leisure = 2500 * time.Millisecond
 // scene gathers what is known at this moment.
 func (s *Sandbox) scene() scene {
 	sc := scene{
-		write: local(s.slots[0].write), read: local(s.slots[0].read),
+		write: local(s.slots[0].write), read: local(s.slots[0].read), page: s.Page(0),
 		topology: s.topology, record: s.record.Load(),
 	}
 	for _, sl := range s.slots {
-		info := controllerInfo{name: sl.name, write: sl.write, read: sl.read}
+		info := controllerInfo{name: sl.name, write: sl.write, read: sl.read, page: port(sl.page)}
 		var r *app.Replica
 		if r, info.started = sl.alive(); r != nil {
 			st := r.Status()
@@ -128,6 +128,8 @@ func (s *Sandbox) Do(ctx context.Context, line string) (string, error) {
 		return "", view.ErrQuit
 	case c.verb == forget:
 		return s.forget()
+	case c.verb == change:
+		return s.ask(ctx, cluster.Request{Ask: cluster.AskSwitchover, Node: c.target.node})
 	case c.target.leader:
 		i, err := s.CrashLeader()
 		if err != nil {

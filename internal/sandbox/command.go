@@ -30,11 +30,12 @@ const (
 	adopt   verb = "adopt"
 	promote verb = "promote"
 	forget  verb = "forget"
+	change  verb = "switchover"
 )
 
 var (
 	breakers = []verb{kill, pause, resume, cut, heal, wipe}
-	deciders = []verb{adopt, promote, forget}
+	deciders = []verb{adopt, promote, forget, change}
 )
 
 // target is whom a command is meant for.
@@ -72,6 +73,8 @@ func parse(line string, n int) (command, error) {
 		if len(words) > 0 {
 			return command{}, fmt.Errorf("%s stands alone", c.verb)
 		}
+		return c, nil
+	case len(words) == 0 && c.verb == change: // to the standby
 		return c, nil
 	case len(words) == 0 && c.verb == adopt:
 		return command{}, fmt.Errorf("adopt whom? a node from 0 to %d", n-1)
@@ -123,8 +126,8 @@ func parseTarget(v verb, word string, n int) (target, error) {
 	t := target{node: cluster.NoNode}
 	switch word {
 	case "main", "m":
-		if v == adopt {
-			return t, fmt.Errorf("adopt whom? a node from 0 to %d", n-1)
+		if v == adopt || v == change {
+			return t, fmt.Errorf("%s whom? a node from 0 to %d", v, n-1)
 		}
 		t.main = true
 		return t, nil

@@ -8,8 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"memgraph-controller/internal/api"
 	"memgraph-controller/internal/app"
 	"memgraph-controller/internal/cluster"
+	"memgraph-controller/internal/gateway"
 )
 
 var errEnded = errors.New("the sandbox has ended")
@@ -20,34 +22,43 @@ type slot struct {
 	index       int
 	name        string
 	write, read string // host:port of its gateways
+	page        string // host:port of its dashboard and HTTP API
 
 	mu          sync.Mutex
 	incarnation int
-	doors       [2]net.Listener // open and not yet a replica's
+	doors       [3]net.Listener // open and not yet a replica's
 	replica     *app.Replica    // nil: there is none
+	retire      func()          // stops the last replica cleanly
+	retiring    bool            // it was told to
 	done        chan struct{}   // closed when the last replica has ended
 }
 
-// listen opens the ports, from the preferred one on.
-func (sl *slot) listen(ctx context.Context, p *ports, preferred int) error {
-	for i, what := range []string{"the read/write gateway of ", "the read-only gateway of "} {
-		l, err := p.listen(ctx, what+sl.name, preferred+i)
+// listen opens the ports: those of the gateways from the preferred one on, and that
+// of the page.
+func (sl *slot) listen(ctx context.Context, p *ports, preferred, page int) error {
+	for i, door := range []struct {
+		what string
+		port int
+	}{
+		{"the read/write gateway of ", preferred}, {"the read-only gateway of ", preferred + 1}, {"the dashboard of ", page},
+	} {
+		l, err := p.listen(ctx, door.what+sl.name, door.port)
 		if err != nil {
 			return err
 		}
 		sl.doors[i] = l
 	}
-	sl.write, sl.read = sl.doors[0].Addr().String(), sl.doors[1].Addr().String()
+	sl.write, sl.read, sl.page = sl.doors[0].Addr().String(), sl.doors[1].Addr().String(), sl.doors[2].Addr().String()
 	return nil
 }
 
 // reopen opens the same ports again.
 func (sl *slot) reopen(ctx context.Context) error {
-	for i, addr := range []string{sl.write, sl.read} {
+	for i, addr := range []string{sl.write, sl.read, sl.page} {
 		var config net.ListenConfig
 		l, err := config.Listen(ctx, "tcp4", addr)
 		if err != nil {
-			return errors.Join(fmt.Errorf("open the gateway of %s again: %w", sl.name, err), sl.close())
+			return errors.Join(fmt.Errorf("open %s of %s again: %w", addr, sl.name, err), sl.close())
 		}
 		sl.doors[i] = l
 	}
@@ -91,19 +102,27 @@ func (s *Sandbox) employ(ctx context.Context, sl *slot) error {
 	identity := fmt.Sprintf("%s-%d", sl.name, sl.incarnation)
 	replica, err := app.New(app.Options{
 		Identity: identity, Version: s.opts.Version, Topology: s.topology, Policy: s.opts.policy(),
-		Records: s.objects, Lock: s.objects.Lock(identity), Lease: s.opts.Lease,
+		Records: s.objects, Lock: s.objects.Lock(identity), Holder: s.objects.LeaseHolder, Lease: s.opts.Lease,
 		Platform: s.supervisor, Peers: peers{s, sl.index},
-		ReadWrite: sl.doors[0], ReadOnly: sl.doors[1],
+		Gateway: gateway.Options{
+			ReadWrite: sl.doors[0], ReadOnly: sl.doors[1],
+			AdvertisedReadOnly: s.opts.AdvertisedReadOnly, DrainTimeout: s.opts.DrainTimeout,
+		},
 		Log: s.answers.heard(s.log).With("controller", sl.name),
 	})
 	if err != nil {
 		return fmt.Errorf("build %s: %w", sl.name, err)
 	}
-	sl.doors = [2]net.Listener{}
+	page := sl.doors[2]
+	sl.doors = [3]net.Listener{}
 	sl.replica, sl.done = replica, make(chan struct{})
 	done := sl.done
+	ctx, retire := context.WithCancel(ctx)
+	sl.retire, sl.retiring = retire, false
 	s.work.Go(func() {
 		defer close(done)
+		defer retire()
+		defer s.show(ctx, sl, replica, page)()
 		if err := replica.Run(ctx); err != nil && !errors.Is(err, app.ErrCrashed) {
 			s.log.Error("controller ended", "controller", sl.name, "err", err)
 		}
@@ -112,6 +131,25 @@ func (s *Sandbox) employ(ctx context.Context, sl *slot) error {
 		sl.replica = nil
 	})
 	return nil
+}
+
+// show serves the dashboard of a replica on l until the returned function is called,
+// which waits for its end.
+func (s *Sandbox) show(ctx context.Context, sl *slot, r *app.Replica, l net.Listener) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	handler := api.New(api.Options{
+		Replica: r, Topology: s.topology, Policy: s.opts.policy(), Page: s.page, ReadGateway: true, Log: s.log.With("controller", sl.name),
+	}).Handler()
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := api.Serve(ctx, l, handler, s.log); err != nil {
+			s.log.Error("dashboard ended", "controller", sl.name, "err", err)
+		}
+	})
+	return func() {
+		cancel()
+		serving.Wait()
+	}
 }
 
 // CrashLeader ends the controller that leads as the death of its process would:
@@ -173,6 +211,31 @@ func (s *Sandbox) Replace(i int) error {
 	})
 }
 
+// Renew stops controller i as a rolling update does, cleanly, and starts another one
+// in its place.
+func (s *Sandbox) Renew(i int) error {
+	if i < 0 || i >= len(s.slots) {
+		return fmt.Errorf("there is no controller %d; they are 0 to %d", i, len(s.slots)-1)
+	}
+	sl := s.slots[i]
+	sl.mu.Lock()
+	if sl.replica == nil {
+		sl.mu.Unlock()
+		return fmt.Errorf("renew %s: it does not run", sl.name)
+	}
+	sl.retiring = true // nobody is sent there any more
+	sl.retire()
+	sl.mu.Unlock()
+	return s.Replace(i)
+}
+
+// stays reports whether a replica runs that was not told to stop.
+func (sl *slot) stays() bool {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	return sl.replica != nil && !sl.retiring
+}
+
 // wait waits for d and reports whether ctx has not ended.
 func wait(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
@@ -201,13 +264,13 @@ type peers struct {
 }
 
 // Ask implements controller.Peers.
-func (p peers) Ask(ctx context.Context, n cluster.Ordinal) []cluster.Opinion {
+func (p peers) Ask(ctx context.Context, n cluster.Ordinal, newest cluster.Epoch) []cluster.Opinion {
 	var asking sync.WaitGroup
 	answers := make([]*cluster.Opinion, len(p.s.slots))
 	for i, sl := range p.s.slots {
 		if r, _ := sl.alive(); r != nil && i != p.self {
 			asking.Go(func() {
-				o := r.Opinion(ctx, n)
+				o := r.Opinion(ctx, n, newest)
 				answers[i] = &o
 			})
 		}

@@ -11,6 +11,7 @@
 //
 //   - Everything listens on the loopback interface only, but for the replication
 //     port of a real Memgraph, which chooses for itself.
+//   - Each controller serves its HTTP API and dashboard, and they end with it.
 //   - When Run returns, every server has ended and every port is closed.
 //   - With Options.Dir the data and the record survive: the next sandbox on the
 //     directory goes on where this one ended. Without it nothing is left, unless

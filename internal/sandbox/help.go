@@ -12,13 +12,13 @@ func Help(dir string) []string {
 		"wipe 2        start it with an empty disk; its data are kept aside",
 		"kill leader   the controller that leads dies without giving up its lease",
 		"forget        delete the record; the controllers bootstrap again",
+		"switchover 2  MAIN hands over to node 2, or to its standby       (switchover)",
 		"",
 		"When the controllers refuse to guess, a human decides:",
 		"adopt 1       bootstrap with node 1 as MAIN                (adopt --main 1)",
 		"promote 1 accept-data-loss    make node 1 MAIN though it may lack writes",
 		"To see them refuse, write something, then: pause all; when all are silent:",
 		"forget, kill all. Or cut the ✓ node; when it is silent: wipe main.",
-		"",
 		"A node is a number, or main; all but wipe also take all.",
 		"● MAIN  ★ leader  ! less safe  ✗ not serving  ↻ restarts",
 		"✓ promotable: it holds every acknowledged write",
@@ -38,8 +38,9 @@ func Suggestions(n int) []string {
 		list = append(list, string(v)+" main")
 	}
 	list = append(list, "kill leader", "kill all", "pause all", "resume all", "cut all", "heal all", "forget")
+	list = append(list, string(change))
 	for i := range n {
-		list = append(list, fmt.Sprintf("adopt %d", i), fmt.Sprintf("promote %d accept-data-loss", i))
+		list = append(list, fmt.Sprintf("%s %d", change, i), fmt.Sprintf("adopt %d", i), fmt.Sprintf("promote %d accept-data-loss", i))
 	}
 	return append(list, "help", "quit")
 }

@@ -1,11 +1,14 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/neo4j/neo4j-go-driver/v5/neo4j"
 
@@ -96,7 +99,15 @@ func TestHumanDecidesWhatTheControllersRefuseToGuess(t *testing.T) {
 
 	do(t, s, "pause all")
 	untilSilent(t, s, 0, 1, 2)
-	do(t, s, "forget", "kill all")
+	do(t, s, "forget")
+	crashed, err := s.CrashLeader() // it kept the record, and would go on with it
+	if err == nil {
+		err = s.Replace(crashed)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, s, "kill all")
 	untilAdvised(t, s, "choose: adopt --main N")
 	if said := do(t, s, "adopt --main 2"); !strings.Contains(said, ": bootstrap: adopted by request; memgraph-2 is promoted") {
 		t.Errorf("adopt said %q; want the controller's own words", said)
@@ -174,5 +185,63 @@ func TestAnswersAreHeardByWhoAskedWhateverIsLogged(t *testing.T) {
 	}
 	if log.Enabled(t.Context(), slog.LevelDebug) {
 		t.Error("ears make debug lines worth building")
+	}
+}
+
+// TestMainHandsOverUnderWrites: clients wait, and lose the connection that was to
+// MAIN; none is told by a node that it is a replica, which is what one gets that is
+// still forwarded to a MAIN that has stepped down.
+func TestMainHandsOverUnderWrites(t *testing.T) {
+	t.Parallel()
+	s, _ := started(t, "")
+	untilWhole(t, s)
+	w, err := bench.Dial(s.slots[0].write)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close(t.Context())
+	var longest, acked atomic.Int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		last := time.Now()
+		for id := int64(1); ; id++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			var refused *neo4j.Neo4jError
+			switch err := w.Write(t.Context(), id); {
+			case err == nil:
+				longest.Store(max(longest.Load(), int64(time.Since(last))))
+				last = time.Now()
+				acked.Add(1)
+			case errors.As(err, &refused):
+				t.Errorf("write %d was refused by a server: %v", id, err)
+			}
+		}
+	}()
+	for _, line := range []string{"switchover", "switchover 2", "switchover", "switchover 0"} {
+		epoch := s.Epoch()
+		longest.Store(0)
+		var refusal error // a replica under writes may be a moment too far behind
+		until(t, line+" is accepted", func() bool {
+			_, refusal = s.Do(t.Context(), line)
+			return refusal == nil
+		}, func() string { return refusal.Error() })
+		until(t, "another reign is protected", func() bool { // never quite whole under writes
+			r := s.record.Load()
+			return r.Epoch > epoch && r.Stage == cluster.Serving && len(r.Promotable) > 0
+		}, s.Lacks)
+		seen := acked.Load()
+		until(t, "writes go on", func() bool { return acked.Load() > seen+5 }, s.Lacks)
+		t.Logf("%s: the longest pause between two writes was %s", line, time.Duration(longest.Load()))
+	}
+	close(stop)
+	<-stopped
+	main := fmt.Sprintf("switchover %d", s.record.Load().Main)
+	if _, err := s.Do(t.Context(), main); err == nil || !strings.Contains(err.Error(), "is MAIN already") {
+		t.Errorf("%s: %v; want it refused", main, err)
 	}
 }

@@ -11,6 +11,37 @@ import (
 // lacks says what is missing until every part could fail without loss, "" if
 // nothing is.
 func (s scene) lacks() string {
+	if why := s.unsteady(); why != "" {
+		return why
+	}
+	for i := range s.topology {
+		if why := s.nodeLacks(cluster.Ordinal(i)); why != "" {
+			return s.topology[i].Name + " " + why
+		}
+	}
+	return s.unguarded()
+}
+
+// outOfStep says what a rolling restart has to wait for before it goes on, "" if nothing.
+// It is what the readiness gate of Kubernetes tells, and also under writes the truth.
+func (s scene) outOfStep() string {
+	if why := s.unsteady(); why != "" {
+		return why
+	}
+	for i := range s.topology {
+		n := cluster.Ordinal(i)
+		if row := s.node(n); row.State != "up" {
+			return s.topology[i].Name + " is " + row.State
+		}
+		if !cluster.InSync(s.record, n) {
+			return s.topology[i].Name + " is not in step"
+		}
+	}
+	return s.unguarded()
+}
+
+// unsteady says what the controllers lack, or are about to do.
+func (s scene) unsteady() string {
 	switch {
 	case slices.ContainsFunc(s.controllers, func(c controllerInfo) bool { return !c.alive }):
 		return "a controller is down"
@@ -25,11 +56,11 @@ func (s scene) lacks() string {
 	case len(s.record.Rebuilds) > 0:
 		return "a node is being rebuilt"
 	}
-	for i := range s.topology {
-		if why := s.nodeLacks(cluster.Ordinal(i)); why != "" {
-			return s.topology[i].Name + " " + why
-		}
-	}
+	return ""
+}
+
+// unguarded says why the next failure of MAIN would be one too many.
+func (s scene) unguarded() string {
 	if s.unseen {
 		return "the leader has not looked at every node yet"
 	}

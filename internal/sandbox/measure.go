@@ -10,12 +10,23 @@ import (
 
 var _ bench.Cluster = (*Sandbox)(nil)
 
-// Doors returns the read/write gateways of the controllers that live.
+// Doors returns the read/write gateways of the controllers that live and stay.
 func (s *Sandbox) Doors() []bench.Door {
 	var doors []bench.Door
 	for i, sl := range s.slots {
-		if r, _ := sl.alive(); r != nil {
+		if r, _ := sl.alive(); r != nil && sl.stays() {
 			doors = append(doors, bench.Door{Replica: i, Addr: sl.write, Leads: r.Status().Leading})
+		}
+	}
+	return doors
+}
+
+// ReadDoors returns the addresses of their read-only gateways.
+func (s *Sandbox) ReadDoors() []string {
+	var doors []string
+	for _, sl := range s.slots {
+		if sl.stays() {
+			doors = append(doors, sl.read)
 		}
 	}
 	return doors
@@ -44,6 +55,10 @@ func (s *Sandbox) Epoch() cluster.Epoch { return epoch(s.record.Load()) }
 
 // Lacks says what is missing until the cluster is fully redundant.
 func (s *Sandbox) Lacks() string { return s.scene().lacks() }
+
+// OutOfStep says what a rolling restart has to wait for before it goes on, "" if nothing:
+// less than to be fully redundant, which under writes cannot be seen at every moment.
+func (s *Sandbox) OutOfStep() string { return s.scene().outOfStep() }
 
 // Kill ends a node's process.
 func (s *Sandbox) Kill(n cluster.Ordinal) error { return s.supervisor.Kill(n) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"memgraph-controller/internal/cluster"
 	"memgraph-controller/internal/controller"
+	"memgraph-controller/internal/dashboard"
 	"memgraph-controller/internal/election"
 	"memgraph-controller/internal/inmemory"
 	"memgraph-controller/internal/sandbox/nodes"
@@ -35,7 +37,13 @@ type Options struct {
 	FailAfter time.Duration
 	Lease     election.Timing // zero: election.DefaultTiming
 	Version   string          // of this program
-	Log       *slog.Logger    // nil: the file sandbox.log in the directory
+	// AdvertisedReadOnly is where drivers that ask for a routing table are told to read,
+	// host:port; empty: at the controller to which they came.
+	AdvertisedReadOnly string
+	// DrainTimeout is how long what is open in sessions may go on when a controller stops;
+	// zero: not at all.
+	DrainTimeout time.Duration
+	Log          *slog.Logger // nil: the file sandbox.log in the directory
 }
 
 // logName is the file in the directory that controllers and supervisor log to.
@@ -60,6 +68,7 @@ type Sandbox struct {
 	supervisor *nodes.Supervisor
 	network    *network
 	slots      [Size]*slot
+	page       http.Handler // the dashboard of every controller
 
 	record  atomic.Pointer[cluster.Record]      // as it is; nil: there is none
 	seen    atomic.Pointer[controller.Snapshot] // what the last leader knew
@@ -147,6 +156,10 @@ func (s *Sandbox) prepare(ctx context.Context, program string) error {
 		}
 		s.logFile, s.log = f, slog.New(slog.NewTextHandler(f, nil))
 	}
+	var err error
+	if s.page, err = dashboard.Handler(dashboard.Options{}); err != nil {
+		return err
+	}
 	if err := s.allot(ctx); err != nil {
 		return err
 	}
@@ -187,7 +200,7 @@ func (s *Sandbox) allot(ctx context.Context) error {
 	for i := range s.slots {
 		name := fmt.Sprintf("controller-%d", i)
 		s.slots[i] = &slot{index: i, name: name}
-		if err := s.slots[i].listen(ctx, p, at(7687+2*i, 2*i)); err != nil {
+		if err := s.slots[i].listen(ctx, p, at(7687+2*i, 2*i), at(8080+i, 50+i)); err != nil {
 			return err
 		}
 	}
@@ -263,6 +276,9 @@ func (s *Sandbox) Close() error {
 // Moved says which of the gateways' usual ports were taken and what is used
 // instead, one sentence each.
 func (s *Sandbox) Moved() []string { return s.moved }
+
+// Page is the URL of the dashboard of controller i.
+func (s *Sandbox) Page(i int) string { return "http://localhost" + port(s.slots[i].page) }
 
 // Dir is the directory the sandbox lives in.
 func (s *Sandbox) Dir() string { return s.dir.path }
@@ -359,6 +375,9 @@ func (s *Sandbox) product(seen []cluster.Sighting) string {
 	}
 	return what
 }
+
+// port is the last part of an address, with its colon.
+func port(addr string) string { return addr[strings.LastIndexByte(addr, ':'):] }
 
 // local is an address as people write it.
 func local(addr string) string { return "bolt://" + strings.Replace(addr, "127.0.0.1", "localhost", 1) }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -112,6 +113,7 @@ func TestSandboxSurvivesWhatItsCommandsBreak(t *testing.T) {
 			t.Fatalf("%s: %v", line, err)
 		}
 	}
+	pages(t, s)
 	epoch := s.Epoch()
 	do("kill main")
 	until(t, "another reign begins", func() bool { return s.Epoch() > epoch }, s.Lacks)
@@ -149,6 +151,52 @@ func TestSandboxSurvivesWhatItsCommandsBreak(t *testing.T) {
 	leavesNothing(t, s, stop)
 }
 
+func TestSandboxIsRestartedAndRolledOutWithoutALoss(t *testing.T) {
+	t.Parallel()
+	s, _ := started(t, "")
+	untilWhole(t, s)
+	main, _ := s.Main()
+	epoch := s.Epoch()
+	if err := s.RestartNode(t.Context(), main); err != nil {
+		t.Fatal(err)
+	}
+	if now, serves := s.Main(); !serves || now == main || s.Epoch() == epoch {
+		t.Errorf("%s is MAIN of epoch %d when %s has stopped, serving %t; want another one before that", now, s.Epoch(), main, serves)
+	}
+	untilWhole(t, s)
+	epoch = s.Epoch()
+	for i := range Size {
+		identity := s.slots[i].replica.Status().Identity
+		if err := s.Renew(i); err != nil {
+			t.Fatal(err)
+		}
+		untilWhole(t, s)
+		if now := s.slots[i].replica.Status().Identity; now == identity {
+			t.Errorf("%s was not replaced", now)
+		}
+	}
+	if s.Epoch() != epoch || len(s.Doors()) != Size || len(s.ReadDoors()) != Size {
+		t.Errorf("epoch %d after %d, %d doors, %d to read; want the same reign, and all doors", s.Epoch(), epoch, len(s.Doors()), len(s.ReadDoors()))
+	}
+}
+
+// pages asks each controller for its dashboard and what that shows.
+func pages(t *testing.T, s *Sandbox) {
+	t.Helper()
+	for i := range s.slots {
+		for _, path := range []string{"/", "/dashboard/page.js", "/api/v1/status"} {
+			resp, err := http.Get(s.Page(i) + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Errorf("%s%s: %s", s.Page(i), path, resp.Status)
+			}
+		}
+	}
+}
+
 // leavesNothing ends a sandbox and looks for what it may have left behind.
 func leavesNothing(t *testing.T, s *Sandbox, stop func()) {
 	t.Helper()
@@ -163,9 +211,11 @@ func leavesNothing(t *testing.T, s *Sandbox, stop func()) {
 		}
 	}
 	for _, sl := range s.slots {
-		if c, err := net.Dial("tcp", sl.write); err == nil {
-			c.Close()
-			t.Errorf("%s is still open", sl.write)
+		for _, addr := range []string{sl.write, sl.page} {
+			if c, err := net.Dial("tcp", addr); err == nil {
+				c.Close()
+				t.Errorf("%s is still open", addr)
+			}
 		}
 	}
 	if err := s.Replace(0); !errors.Is(err, errEnded) {

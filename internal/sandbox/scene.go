@@ -16,6 +16,7 @@ import (
 type scene struct {
 	product     string
 	write, read string // addresses for drivers
+	page        string // URL of a dashboard
 	topology    cluster.Topology
 	record      *cluster.Record // nil: none yet
 	sightings   []cluster.Sighting
@@ -33,6 +34,7 @@ type scene struct {
 type controllerInfo struct {
 	name           string
 	write, read    string // host:port of its gateways
+	page           string // :port of its dashboard
 	started        bool   // it has run at least once
 	alive, leads   bool
 	sessions, held int
@@ -41,7 +43,7 @@ type controllerInfo struct {
 // snapshot says it for people.
 func (s scene) snapshot() view.Snapshot {
 	v := view.Snapshot{
-		Product: s.product, Write: s.write, Read: s.read,
+		Product: s.product, Write: s.write, Read: s.read, Page: s.page,
 		Risks: s.risks(), Decision: s.why, Reign: s.reign(), Examples: s.examples(),
 	}
 	v.Sentence, v.Tone = s.sentence()
@@ -49,7 +51,7 @@ func (s scene) snapshot() view.Snapshot {
 		v.Nodes = append(v.Nodes, s.node(cluster.Ordinal(i)))
 	}
 	for _, c := range s.controllers {
-		row := view.Controller{Name: c.name, Leads: c.leads, Write: c.write, Read: c.read, Sessions: c.sessions, Held: c.held}
+		row := view.Controller{Name: c.name, Leads: c.leads, Write: c.write, Read: c.read, Page: c.page, Sessions: c.sessions, Held: c.held}
 		switch {
 		case !c.started:
 			row.State = view.Starts

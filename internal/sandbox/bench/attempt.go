@@ -36,6 +36,8 @@ var refusals = []string{
 	"Write queries are forbidden on the replica instance", // it came to a REPLICA
 	"Queries on replica shouldn't write",                  // the same, older
 	"Cannot get shared access to the storage",             // it has not begun
+	"nothing of it was committed",                         // the gateway's word: its transaction has ended with MAIN
+	"There is no MAIN to lead to",                         // the gateway's word: it was held in vain
 }
 
 // Classify says what err, the driver's answer to one auto-commit write, means.

@@ -26,18 +26,20 @@ type Writer interface {
 
 // Dial returns a Writer that uses the official driver on a Bolt address.
 func Dial(addr string) (Writer, error) {
-	driver, err := open(addr)
+	driver, err := Open(addr, attemptTimeout)
 	if err != nil {
 		return nil, err
 	}
 	return &driverWriter{driver}, nil
 }
 
-func open(addr string) (neo4j.DriverWithContext, error) {
+// Open returns a driver of one connection to a Bolt address (host:port), for a client
+// that waits no longer than patience for it.
+func Open(addr string, patience time.Duration) (neo4j.DriverWithContext, error) {
 	driver, err := neo4j.NewDriverWithContext("bolt://"+addr, neo4j.NoAuth(), func(c *config.Config) {
 		c.MaxConnectionPoolSize = 1
 		c.SocketConnectTimeout = 2 * time.Second
-		c.ConnectionAcquisitionTimeout = attemptTimeout
+		c.ConnectionAcquisitionTimeout = patience
 		c.TelemetryDisabled = true
 	})
 	if err != nil {
@@ -158,7 +160,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // Read streams the ids that the server at addr holds, and how often each.
 func Read(ctx context.Context, addr string) (held map[int64]int, err error) {
-	driver, err := open(addr)
+	driver, err := Open(addr, attemptTimeout)
 	if err != nil {
 		return nil, err
 	}

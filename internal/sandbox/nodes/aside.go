@@ -7,15 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
+	"memgraph-controller/internal/aside"
 	"memgraph-controller/internal/cluster"
 )
-
-// asideTime is the end of a kept directory's name; it sorts by time.
-const asideTime = "20060102T150405.000000Z"
 
 // prepare moves the data directory aside if that was asked for, here or by
 // Options.Prepare, and makes sure that there is one.
@@ -55,7 +52,7 @@ func (k *keeper) prepare(last cluster.Process) error {
 // those of the same kind ("diverged" of "diverged-4") above Keep. It returns the
 // new name, or "" if there was nothing to move.
 func moveAside(data, kind string, now time.Time) (string, error) {
-	to := fmt.Sprintf("%s.%s-%s", data, kind, now.UTC().Format(asideTime))
+	to := fmt.Sprintf("%s.%s-%s", data, kind, aside.Stamp(now))
 	switch err := os.Rename(data, to); {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", nil
@@ -79,12 +76,10 @@ func prune(dir, prefix string) error {
 			kept = append(kept, e.Name())
 		}
 	}
-	slices.SortFunc(kept, func(a, b string) int { return cmp.Compare(stamp(a), stamp(b)) })
-	for len(kept) > Keep {
-		if err := os.RemoveAll(filepath.Join(dir, kept[0])); err != nil {
+	for _, name := range aside.Excess(kept, Keep, stamp) {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("remove the oldest data kept aside: %w", err)
 		}
-		kept = kept[1:]
 	}
 	return nil
 }

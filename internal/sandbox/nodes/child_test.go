@@ -36,7 +36,9 @@ func child(kind string, args []string) {
 	case "stubborn": // says when it no longer listens to SIGTERM
 		signal.Ignore(syscall.SIGTERM)
 		os.WriteFile(args[0], nil, 0o600)
-		select {}
+		for { // without a timer the runtime would end it as deadlocked
+			time.Sleep(time.Hour)
+		}
 	case "exit":
 		fmt.Println("this server cannot run")
 		os.Exit(3)

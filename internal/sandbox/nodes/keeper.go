@@ -125,7 +125,7 @@ func (k *keeper) begin(cmd *exec.Cmd) *run {
 	}
 	k.run, k.asked, k.now = r, false, false
 	k.info.PID, k.info.Process = r.pid, r.process
-	k.info.Paused, k.info.Gone, k.info.Fault = false, false, ""
+	k.info.Paused, k.info.Leaving, k.info.Gone, k.info.Fault = false, false, false, ""
 	if k.aside != "" { // asked for after prepare had looked
 		k.asked, k.now = true, true
 		_ = syscall.Kill(-r.pid, syscall.SIGKILL)
@@ -187,7 +187,7 @@ func (k *keeper) reap(ctx context.Context, r *run) (asked, now bool) {
 	_ = r.cmd.Wait() // the way it ended is in ProcessState
 
 	k.mu.Lock()
-	k.info.PID, k.info.Process, k.info.Paused, k.info.Gone = 0, cluster.Process{}, false, true
+	k.info.PID, k.info.Process, k.info.Paused, k.info.Leaving, k.info.Gone = 0, cluster.Process{}, false, false, true
 	k.info.LastExit = r.cmd.ProcessState.String()
 	k.mu.Unlock()
 	close(r.dead)
@@ -234,6 +234,31 @@ func (k *keeper) signal(sig syscall.Signal) error {
 		k.info.Paused = false
 	}
 	return nil
+}
+
+// leave notes that the process will be stopped.
+func (k *keeper) leave() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.run == nil {
+		return ErrNotRunning
+	}
+	k.info.Leaving = true
+	return nil
+}
+
+// terminate asks the process to end. The channel it returns is closed when it is dead.
+func (k *keeper) terminate() (<-chan struct{}, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.run == nil {
+		return nil, ErrNotRunning
+	}
+	if err := syscall.Kill(-k.run.pid, syscall.SIGTERM); err != nil {
+		return nil, fmt.Errorf("ask process %d to end: %w", k.run.pid, err)
+	}
+	k.asked = true
+	return k.run.dead, nil
 }
 
 // replace ends the process and has it started again at once, after its data

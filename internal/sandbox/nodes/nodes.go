@@ -59,6 +59,7 @@ type Info struct {
 	PID      int             // 0 if none runs
 	Starts   int             // starts so far
 	Paused   bool            // stopped by Pause, not yet resumed
+	Leaving  bool            // told by Leave that it will be stopped
 	Gone     bool            // it has run, and no process runs now
 	LastExit string          // how the last process ended, e.g. "signal: killed"; "" if none has
 	Fault    string          // why it cannot be started; "" otherwise
@@ -141,7 +142,13 @@ func (s *Supervisor) Info(n cluster.Ordinal) Info {
 // State implements controller.Platform.
 func (s *Supervisor) State(n cluster.Ordinal) controller.NodeState {
 	info := s.Info(n)
-	return controller.NodeState{Process: info.Process, Gone: info.Gone}
+	return controller.NodeState{Process: info.Process, AsOf: time.Now(), Gone: info.Gone, Leaving: info.Leaving}
+}
+
+// Refresh implements controller.Platform: State is never old.
+func (s *Supervisor) Refresh(_ context.Context, n cluster.Ordinal) error {
+	_, err := s.keeper(n)
+	return err
 }
 
 // Restart ends the process of node n, which is then started again without
@@ -171,6 +178,46 @@ func (s *Supervisor) replace(ctx context.Context, n cluster.Ordinal, kind string
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("restart %s: %w", s.opts.Nodes[n].Name, context.Cause(ctx))
+	}
+}
+
+// Leave has State tell that the process of node n will be stopped, as that of a pod
+// which is being deleted. ErrNotRunning if there is none.
+func (s *Supervisor) Leave(n cluster.Ordinal) error {
+	k, err := s.keeper(n)
+	if err != nil {
+		return err
+	}
+	if err := k.leave(); err != nil {
+		return fmt.Errorf("announce the end of %s: %w", s.opts.Nodes[n].Name, err)
+	}
+	s.changed(n)
+	return nil
+}
+
+// Stop asks the process of node n to end, and ends it after StopGrace. It returns
+// when the process is dead; it is started again after the usual delay. ErrNotRunning
+// if there is none.
+func (s *Supervisor) Stop(ctx context.Context, n cluster.Ordinal) error {
+	k, err := s.keeper(n)
+	if err != nil {
+		return err
+	}
+	dead, err := k.terminate()
+	if err != nil {
+		return fmt.Errorf("stop %s: %w", s.opts.Nodes[n].Name, err)
+	}
+	grace := time.NewTimer(s.opts.StopGrace)
+	defer grace.Stop()
+	for {
+		select {
+		case <-dead:
+			return nil
+		case <-grace.C:
+			_ = k.signal(syscall.SIGKILL) // ErrNotRunning only if it has just ended
+		case <-ctx.Done():
+			return fmt.Errorf("stop %s: %w", s.opts.Nodes[n].Name, context.Cause(ctx))
+		}
 	}
 }
 

@@ -42,8 +42,8 @@ func TestKilledNodeIsStartedAgainAsAnotherProcess(t *testing.T) {
 	if got := s.Info(0).LastExit; got != "signal: killed" {
 		t.Errorf("last exit = %q; want signal: killed", got)
 	}
-	if s.State(1) != other {
-		t.Errorf("node 1 was touched: %+v, was %+v", s.State(1), other)
+	if got := s.State(1); got.Process != other.Process || got.Gone {
+		t.Errorf("node 1 was touched: %+v, was %+v", got, other)
 	}
 	if changes.Load() < seen+2 {
 		t.Errorf("%d changes announced for kill, end and start; want at least 2", changes.Load()-seen)
@@ -72,6 +72,44 @@ func TestDeadNodeIsGoneUntilItIsStartedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait(t, "a restart cuts the delay short", up(s, 0))
+}
+
+func TestNodeThatLeavesIsToldOfUntilItHasBeenReplaced(t *testing.T) {
+	s, _ := running(t, options(t.TempDir(), "serve"))
+	wait(t, "the node runs", up(s, 0))
+	if s.State(0).Leaving {
+		t.Error("a node that nobody stops is leaving")
+	}
+	if err := s.Leave(0); err != nil {
+		t.Fatal(err)
+	}
+	if st := s.State(0); !st.Leaving || !st.Process.Known() {
+		t.Errorf("state of a node that leaves = %+v; want its process, leaving", st)
+	}
+	if err := s.Stop(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Info(0).LastExit; got == "signal: killed" {
+		t.Errorf("last exit = %q; want that it was asked to end", got)
+	}
+	wait(t, "it runs again", func() bool { return s.Info(0).Starts == 2 && up(s, 0)() })
+	if s.State(0).Leaving {
+		t.Error("the process that came after is leaving")
+	}
+}
+
+func TestNodeThatDoesNotStopIsKilled(t *testing.T) {
+	o := options(t.TempDir(), "stubborn")
+	ready := o.Nodes[0].Args[2]
+	o.StopGrace = 50 * time.Millisecond
+	s, _ := running(t, o)
+	wait(t, "it is stubborn", func() bool { _, err := os.Stat(ready); return err == nil })
+	if err := s.Stop(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Info(0).LastExit; got != "signal: killed" {
+		t.Errorf("last exit = %q; want signal: killed", got)
+	}
 }
 
 func TestCrashLoopBacksOffAndIsLoggedToItsFile(t *testing.T) {

@@ -121,7 +121,7 @@ func (f frame) bottom() []string {
 // addresses is the line a reader copies from.
 func (f frame) addresses() string {
 	line := f.theme.address.Render(fit(" "+f.s.Write, f.width))
-	for _, more := range []struct{ dim, address string }{{" read/write", ""}, {" · ", f.s.Read}, {" read-only", ""}} {
+	for _, more := range []struct{ dim, address string }{{" read/write", ""}, {" · ", f.s.Read}, {" read-only", ""}, {" · ", f.s.Page}, {" dashboard", ""}} {
 		if lipgloss.Width(line)+lipgloss.Width(more.dim+more.address) > f.width {
 			break
 		}
@@ -261,6 +261,7 @@ func (f frame) controllers() []string {
 		{title: "CONTROLLER", least: 12},
 		{title: "READ/WRITE", least: 15},
 		{title: "READ-ONLY", least: 15},
+		{title: "PAGE", least: 5},
 		{title: "SESSIONS", least: 8, right: true},
 		{title: "HELD", least: 4, right: true},
 		{title: "STATE", least: 9},
@@ -273,7 +274,7 @@ func (f frame) controllers() []string {
 		case c.Tone == Warn || c.Tone == Bad:
 			mark = c.Tone.mark()
 		}
-		t.row(c.Tone, mark, c.Name, dash(c.Write), dash(c.Read), strconv.Itoa(c.Sessions), strconv.Itoa(c.Held), c.State)
+		t.row(c.Tone, mark, c.Name, dash(c.Write), dash(c.Read), dash(c.Page), strconv.Itoa(c.Sessions), strconv.Itoa(c.Held), c.State)
 	}
 	return t.lines()
 }

@@ -29,6 +29,7 @@ type Snapshot struct {
 	Product     string // what the nodes are, e.g. "stand-in 3.12.0"
 	Write       string // address for drivers that write, e.g. "bolt://localhost:7687"
 	Read        string // address for drivers that only read
+	Page        string // URL of a dashboard
 	Sentence    string // the state of the cluster in one sentence
 	Tone        Tone   // of the sentence; Plain while the sandbox starts
 	Risks       []Risk // what a reader should know besides, worst first
@@ -67,6 +68,7 @@ type Controller struct {
 	Leads    bool
 	Write    string // host:port of its read/write gateway
 	Read     string // host:port of its read-only gateway
+	Page     string // :port of its dashboard
 	Sessions int
 	Held     int    // clients that wait for a MAIN
 	State    string // what it is doing: starts, leads, stands by, crashed

@@ -25,7 +25,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func healthy() Snapshot {
 	return Snapshot{
-		Product: "stand-in 3.12.0", Write: "bolt://localhost:7687", Read: "bolt://localhost:7688",
+		Product: "stand-in 3.12.0", Write: "bolt://localhost:7687", Read: "bolt://localhost:7688", Page: "http://localhost:8080",
 		Sentence: "MAIN is memgraph-0 · epoch 1 · protected by memgraph-1", Tone: Good,
 		Decision: "memgraph-0 serves epoch 1, protected by memgraph-1",
 		Reign:    "memgraph-0 reigns since 12:00:00: bootstrap: every node is empty",
@@ -36,9 +36,9 @@ func healthy() Snapshot {
 			{Name: "memgraph-2", Role: "replica", State: "up", Mode: "async", Status: "ready", PID: 41236},
 		},
 		Controllers: []Controller{
-			{Name: "controller-0", Leads: true, Write: "127.0.0.1:7687", Read: "127.0.0.1:7688", Sessions: 3, State: "leads", Tone: Good},
-			{Name: "controller-1", Write: "127.0.0.1:7689", Read: "127.0.0.1:7690", State: "stands by"},
-			{Name: "controller-2", Write: "127.0.0.1:7691", Read: "127.0.0.1:7692", State: "stands by"},
+			{Name: "controller-0", Leads: true, Write: "127.0.0.1:7687", Read: "127.0.0.1:7688", Page: ":8080", Sessions: 3, State: "leads", Tone: Good},
+			{Name: "controller-1", Write: "127.0.0.1:7689", Read: "127.0.0.1:7690", Page: ":8081", State: "stands by"},
+			{Name: "controller-2", Write: "127.0.0.1:7691", Read: "127.0.0.1:7692", Page: ":8082", State: "stands by"},
 		},
 	}
 }

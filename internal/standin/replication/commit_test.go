@@ -267,6 +267,9 @@ func TestEmptyHeir(t *testing.T) {
 	for _, odd := range []bool{true, false} {
 		a, b := newMember(t), newMember(t).demote()
 		a.cfg.Behaviour.EmptyHeir = odd
+		if odd {
+			a.cfg.Timing.Check = 0 // on a slow machine three checks may miss it, and it would be found out
+		}
 		a.restart()
 		a.register("b", StrictSync, b)
 		a.mustAdd(1)
@@ -277,7 +280,7 @@ func TestEmptyHeir(t *testing.T) {
 		b.up()
 		b.demote()
 		if odd {
-			// Whatever pings may have missed: it answers them, and nothing more is asked.
+			// It answers pings, and nothing more is asked.
 			client := a.entries[0].client
 			for range 2 {
 				answer, err := client.peer.ask(t.Context(), request{kind: kindPing}, time.Second)

@@ -100,7 +100,7 @@ func (c *client) sendSnapshot(ctx context.Context, path string) (uint64, error) 
 	if err != nil {
 		return 0, fmt.Errorf("send snapshot: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it is only read
+	defer file.Close()
 	if !c.peer.acquire(ctx, 0) {
 		return 0, context.Cause(ctx)
 	}

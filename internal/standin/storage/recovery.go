@@ -89,7 +89,7 @@ func readHeader(path string) (walMeta, error) {
 	if err != nil {
 		return walMeta{}, fmt.Errorf("read log: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	payload, err := readFrames(file, fileSize(file)).next()
 	if err != nil {
 		return walMeta{}, errTorn
@@ -105,7 +105,7 @@ func (e *Engine) replay(f *walFile, last bool) error {
 	if err != nil {
 		return fmt.Errorf("read log: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	before := e.lineage.LDT
 	found, err := scan(file, fileSize(file), func(rec Record) error {
 		if rec.TS <= e.lineage.LDT {

@@ -100,7 +100,7 @@ func readSnapshot(path string) (snapshotMeta, *graph, *schema, error) {
 	if err != nil {
 		return meta, nil, nil, fmt.Errorf("read snapshot: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	in := readFrames(file, fileSize(file))
 	head, err := in.next()
 	if err == nil {

@@ -61,10 +61,12 @@ func (g *Gateway) retire(n *node) (cut int) {
 	for s := range n.sessions {
 		if s.understood {
 			s.depart()
-		} else if s.cut() {
-			cut++
-			delete(n.sessions, s)
+			continue
 		}
+		if s.cut() {
+			cut++
+		}
+		delete(n.sessions, s) // one that is still dialing finds another node
 	}
 	if len(n.sessions) == 0 {
 		return cut + n.end()

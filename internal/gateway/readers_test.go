@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net"
 	"testing"
 )
@@ -69,6 +70,28 @@ func TestReadersThatCannotBeReachedArePassedOver(t *testing.T) {
 	connect(t, g.opt.ReadOnly).greeted(m)
 	if n := g.Stats().Nodes[0]; n.ReadOnly != 1 || !n.Main {
 		t.Fatalf("nodes = %+v; want 1 read-only session at MAIN", g.Stats().Nodes)
+	}
+}
+
+// A dial that no abort reaches any more, because it is about to return.
+func TestReaderStillDialingGoesElsewhere(t *testing.T) {
+	m, a, b := newServer(t, "m"), newServer(t, "a"), newServer(t, "b")
+	dialing, route := make(chan struct{}, 1), make(chan struct{})
+	g := start(t, Options{Dial: func(_ context.Context, network, addr string) (net.Conn, error) {
+		if addr == a.addr() {
+			dialing <- struct{}{}
+			<-route
+		}
+		return net.Dial(network, addr)
+	}})
+	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Open, Readers: []string{a.addr()}})
+	r := connect(t, g.opt.ReadOnly)
+	<-dialing
+	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Open, Readers: []string{b.addr()}})
+	close(route)
+	r.greeted(b)
+	if n := a.open(); n != 0 {
+		t.Errorf("%d sessions at a, which is no reader any more", n)
 	}
 }
 

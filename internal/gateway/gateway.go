@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"memgraph-controller/internal/bolt"
+	"memgraph-controller/internal/tcp"
 )
 
 // Gateway carries clients to the servers that the current Route names.
@@ -160,6 +161,7 @@ func (g *Gateway) serve(ctx context.Context, door Door, client net.Conn) {
 	if conn, ok := client.(*net.TCPConn); ok {
 		_ = conn.SetKeepAliveConfig(keepAlive) // fails only on a connection that is already dead
 	}
+	client = tcp.Brief(client)
 	secured, err := g.secure(ctx, door, client)
 	if err != nil {
 		return // told in the log

@@ -7,13 +7,18 @@ import (
 	"fmt"
 	"net"
 	"os"
+
+	"memgraph-controller/internal/tcp"
 )
 
 // reach connects a session to its node, with TLS if servers speak that.
 func (g *Gateway) reach(ctx context.Context, s *session) (net.Conn, error) {
 	conn, err := g.opt.Dial(ctx, "tcp", g.opt.Address(s.node.addr))
-	if err != nil || g.opt.ServerTLS == nil {
-		return conn, err
+	if err != nil {
+		return nil, err
+	}
+	if conn = tcp.Brief(conn); g.opt.ServerTLS == nil {
+		return conn, nil
 	}
 	config := g.opt.ServerTLS.Clone()
 	if config.ServerName == "" { // not where it is reached now: what it is called

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package tcp
+
+import "net"
+
+// Brief returns conn as it is.
+func Brief(conn net.Conn) net.Conn { return conn }

@@ -1,0 +1,164 @@
+//go:build linux
+
+package tcp
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// pair returns both ends of a connection, the first of them brief.
+func pair(t *testing.T) (net.Conn, *net.TCPConn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	there, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { here.Close(); there.Close() })
+	return Brief(here), there.(*net.TCPConn)
+}
+
+func TestBriefMovesEveryByteAndTheEnd(t *testing.T) {
+	here, there := pair(t)
+	sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<18) // 4 MiB: more than both buffers hold
+	var both sync.WaitGroup
+	both.Go(func() { // an echo, which ends when it has heard the end
+		if _, err := io.CopyBuffer(struct{ io.Writer }{there}, struct{ io.Reader }{there}, make([]byte, 4096)); err != nil {
+			t.Error(err)
+		}
+		there.CloseWrite()
+	})
+	both.Go(func() {
+		for rest := sent; len(rest) > 0; {
+			k := min(len(rest), 300_000)
+			if n, err := here.Write(rest[:k]); n != k || err != nil {
+				t.Errorf("wrote %d of %d: %v", n, k, err)
+				return
+			}
+			rest = rest[k:]
+		}
+		if err := here.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			t.Error(err)
+		}
+	})
+	got, err := io.ReadAll(here)
+	if err != nil || !bytes.Equal(got, sent) {
+		t.Errorf("%d bytes came back, %v; want the %d that were sent, and the end", len(got), err, len(sent))
+	}
+	both.Wait()
+	if n, err := here.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("a read after the end: %d, %v", n, err)
+	}
+}
+
+func TestBriefObeysDeadlines(t *testing.T) {
+	here, _ := pair(t)
+	late := time.AfterFunc(20*time.Millisecond, func() { _ = here.SetReadDeadline(time.Unix(1, 0)) })
+	defer late.Stop()
+	if n, err := here.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a read under way at its deadline: %d, %v", n, err)
+	}
+	if err := here.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	much := make([]byte, 64<<20)
+	n, err := here.Write(much) // nobody reads it
+	var timeout net.Error
+	if n == 0 || n == len(much) || !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("a write that nobody reads: %d of %d, %v; want a part and a timeout", n, len(much), err)
+	}
+	if m, err := here.Write(much); m != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a write after its deadline: %d, %v", m, err)
+	}
+}
+
+func TestBriefEndsWhenClosed(t *testing.T) {
+	here, _ := pair(t)
+	time.AfterFunc(20*time.Millisecond, func() { here.Close() })
+	if n, err := here.Read(make([]byte, 1)); n != 0 || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a read when the connection was closed: %d, %v", n, err)
+	}
+	if n, err := here.Write([]byte("x")); n != 0 || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a write after that: %d, %v", n, err)
+	}
+}
+
+func TestBriefTellsOfAReset(t *testing.T) {
+	here, there := pair(t)
+	if err := there.SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	there.Close()
+	_, err := here.Read(make([]byte, 1))
+	var op *net.OpError
+	if !errors.Is(err, syscall.ECONNRESET) || !errors.As(err, &op) || op.Op != "read" || op.Addr == nil {
+		t.Errorf("a read from a connection that was reset: %v", err)
+	}
+	if _, err := here.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("a write to it: %v", err)
+	}
+}
+
+func TestBriefTakesWritesFromMany(t *testing.T) {
+	here, there := pair(t)
+	const writers, words = 8, 200
+	var all sync.WaitGroup
+	for i := range writers {
+		all.Go(func() {
+			word := bytes.Repeat([]byte{byte('a' + i)}, 1000)
+			for range words {
+				if _, err := here.Write(word); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Go(func() {
+		word := make([]byte, 1000)
+		for range writers * words {
+			if _, err := io.ReadFull(there, word); err != nil || !bytes.Equal(word, bytes.Repeat(word[:1], 1000)) {
+				t.Errorf("a word was torn apart: %v", err)
+				return
+			}
+		}
+	})
+	all.Wait()
+}
+
+func TestBriefLeavesOthersAsTheyAre(t *testing.T) {
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	if Brief(a) != a {
+		t.Error("a pipe was changed")
+	}
+}
+
+func TestBriefAllocatesNothing(t *testing.T) {
+	here, there := pair(t)
+	b := []byte("x")
+	if n := testing.AllocsPerRun(100, func() {
+		_, _ = there.Write(b)
+		_, _ = here.Read(b)
+		_, _ = here.Write(b)
+		_, _ = there.Read(b)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -115,7 +115,7 @@ func (g *Gateway) balance() {
 			if excess <= 0 {
 				break
 			}
-			if s.understood {
+			if s.talk != nil { // one that is still on its way leaves when it has arrived
 				s.depart()
 				excess--
 			}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -124,6 +125,36 @@ func TestReadersMoveToAReplicaThatComes(t *testing.T) {
 	if st := g.Stats(); st.ClientsTotal != 4 || st.CutTotal != 0 {
 		t.Errorf("stats %+v; want 4 clients, none cut", st)
 	}
+}
+
+// So does one that comes while the others are still on their way to the first.
+func TestReadersOnTheirWayMoveToAReplicaThatComes(t *testing.T) {
+	m, a, b := newDatabase(t, "m"), newDatabase(t, "a"), newDatabase(t, "b")
+	dialing, route := make(chan struct{}, 2), make(chan struct{})
+	g := start(t, Options{Dial: func(_ context.Context, network, addr string) (net.Conn, error) {
+		if addr == a.addr() {
+			dialing <- struct{}{}
+			<-route
+		}
+		return net.Dial(network, addr)
+	}})
+	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Open, Readers: []string{a.addr()}})
+	var answered []<-chan string
+	for range 2 {
+		answered = append(answered, inFlight(t, readDriver(t, g)))
+		<-dialing
+	}
+	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Open, Readers: []string{a.addr(), b.addr()}})
+	close(route)
+	for _, by := range answered {
+		if name := <-by; name != "a" && name != "b" {
+			t.Errorf("answered by %s; want a or b", name)
+		}
+	}
+	eventually(t, "both have one of them", func() bool {
+		nodes := g.Stats().Nodes
+		return len(nodes) == 3 && nodes[1].ReadOnly == 1 && nodes[2].ReadOnly == 1
+	})
 }
 
 // Readers that never stop asking are moved between two requests, without an error.

@@ -55,7 +55,7 @@ alerts: ## the chart's alerts: when they fire and when they keep silent, by prom
 
 .PHONY: dashboard
 dashboard: ## the dashboard in a browser while the sandbox fails over; pictures in bin/dashboard (installs Debian's chromium if missing, as root)
-	@command -v $${CHROMIUM:-chromium} >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	@command -v $${CHROMIUM:-chromium} >/dev/null || tools/apt.sh chromium
 	$(GO) test -tags browser -count 1 -v $(TESTARGS) ./test/browser
 
 .PHONY: scenarios
@@ -120,7 +120,7 @@ bench-idle: build ## one JSON line: CPU of three quiet controllers
 
 .PHONY: bench-gateway
 bench-gateway: ## one JSON line a figure: latency, connections, throughput and memory of the gateway beside HAProxy and beside no proxy (ROUNDS=40 ARGS="--only latency"; 7 minutes)
-	@tools/haproxy.sh
+	@command -v haproxy >/dev/null || tools/apt.sh haproxy
 	@$(GO) build -o bin/gatewaybench ./test/gatewaybench
 	@bin/gatewaybench --rounds $(or $(ROUNDS),40) $(ARGS)
 

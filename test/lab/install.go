@@ -22,8 +22,9 @@ var debianPackages = map[string]string{
 	"runc":                        "runc",
 }
 
-// install adds the Debian packages that are missing.
-func install(ctx context.Context, out io.Writer) error {
+// install adds the Debian packages that are missing, by a script of the repository that
+// dir is in.
+func install(ctx context.Context, dir string, out io.Writer) error {
 	var missing []string
 	for name, file := range debianPackages {
 		if filepath.IsAbs(file) && exists(file) {
@@ -38,17 +39,14 @@ func install(ctx context.Context, out io.Writer) error {
 	}
 	slices.Sort(missing)
 	list := strings.Join(missing, " ")
-	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("the lab needs %s, and this system has no apt-get: install them, then run the command again", list)
-	}
 	fmt.Fprintf(out, "installing %s\n", list)
-	quiet := []string{"-qq", "-o", "DPkg::Lock::Timeout=120"}
-	for _, args := range [][]string{{"update"}, append([]string{"install", "-y", "--no-install-recommends"}, missing...)} {
-		command := exec.CommandContext(ctx, "apt-get", append(slices.Clone(quiet), args...)...)
-		command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if output, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("install %s: apt-get %s: %w: %s", list, args[0], err, tail(string(output), 1000))
-		}
+	repository, err := repositoryOf(dir)
+	if err != nil {
+		return err
+	}
+	command := exec.CommandContext(ctx, filepath.Join(repository, "tools", "apt.sh"), missing...)
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("install %s: %w: %s", list, err, tail(string(output), 1000))
 	}
 	return nil
 }

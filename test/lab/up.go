@@ -85,7 +85,7 @@ func (l lines) Write(b []byte) (int, error) {
 }
 
 func (u *upper) up(ctx context.Context) error {
-	if err := install(ctx, lines{u.say}); err != nil {
+	if err := install(ctx, u.Source, lines{u.say}); err != nil {
 		return err
 	}
 	if err := checkKernel(ctx); err != nil {

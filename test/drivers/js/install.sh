@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 
 for program in node npm; do
   command -v "$program" >/dev/null && continue
-  { apt-get update -qq && apt-get install -y -qq nodejs npm; } || {
+  ../../../tools/apt.sh nodejs npm || {
     echo "drivers: the JavaScript driver needs $program, and apt-get could not install it:" \
       "install Node.js 18 or later with npm, or leave this driver out by ARGS='--driver go'" >&2
     exit 1

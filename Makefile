@@ -39,6 +39,10 @@ fuzz: ## fuzz every parser and the promises, FUZZTIME (20s) each
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),20s) $$pkg || exit 1; \
 	  done; done
 
+.PHONY: fuzz-bolt
+fuzz-bolt: ## give the Bolt parsers EXECUTIONS (100000000) mutations of what is really said
+	$(GO) test ./internal/bolt -count 1 -timeout 0 -run TestMutations -v -args -executions $(or $(EXECUTIONS),100000000) | grep -v '^=== \|^    --- PASS'
+
 .PHONY: chart
 chart: ## the Helm chart: lint, manifests against Kubernetes 1.28 and later, values that are refused, notes, README (the first time 5 minutes)
 	cd tools/chart && $(GO) test ./schemas

@@ -54,8 +54,8 @@ func (p Proposals) Choose(allowed func(Version) bool) Version {
 			continue
 		}
 		span, minor, major := p[at+1], p[at+2], p[at+3]
-		for down := byte(0); down <= min(span, minor); down++ {
-			if v := (Version{major, minor - down}); allowed(v) && v != (Version{}) {
+		for down := range int(min(span, minor)) + 1 {
+			if v := (Version{major, minor - byte(down)}); allowed(v) && v != (Version{}) {
 				return v
 			}
 		}

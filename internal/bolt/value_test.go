@@ -53,15 +53,18 @@ func TestUnpackWhatWeDoNotPack(t *testing.T) {
 func FuzzUnpack(f *testing.F) {
 	f.Add(AppendValue(nil, Structure{byte(Success), []any{map[string]any{"fields": []any{"replication role"}}}}))
 	f.Add([]byte("\xD6\xFF\xFF\xFF\xFF"))
-	f.Fuzz(func(t *testing.T, packed []byte) {
-		v, err := Unpack(packed)
-		if err != nil {
-			return
-		}
-		if again, err := Unpack(AppendValue(nil, v)); !holdsBytesOrFloats(v) && (err != nil || !reflect.DeepEqual(again, v)) {
-			t.Errorf("%v packed and unpacked is %v, %v", v, again, err)
-		}
-	})
+	f.Fuzz(func(t *testing.T, packed []byte) { checkUnpack(t, packed) })
+}
+
+func checkUnpack(t testing.TB, packed []byte) {
+	t.Helper()
+	v, err := Unpack(packed)
+	if err != nil {
+		return
+	}
+	if again, err := Unpack(AppendValue(nil, v)); !holdsBytesOrFloats(v) && (err != nil || !reflect.DeepEqual(again, v)) {
+		t.Errorf("%v packed and unpacked is %v, %v", v, again, err)
+	}
 }
 
 // holdsBytesOrFloats reports whether v holds what we read and never write.

@@ -219,8 +219,36 @@ func TestRequestIsGranted(t *testing.T) {
 func TestRequestIsRefused(t *testing.T) {
 	c := staged.New("mg")
 	w := worldOf(c)
-	w.answer(t, c, "switchover 0", "switchover refused: mg-memgraph-0 is MAIN already; accepted now: switchover 1, switchover 2", nil)
-	w.run(t, "switchover", "0", "--yes").want(t, 1, "kubectl memgraph: switchover refused: mg-memgraph-0 is MAIN already; accepted now: switchover 1, switchover 2")
+	w.answer(t, c, "switchover 2", "switchover refused: mg-memgraph-2 was told to stop; accepted now: switchover 1", nil)
+	w.run(t, "switchover", "2", "--yes").want(t, 1, "kubectl memgraph: switchover refused: mg-memgraph-2 was told to stop; accepted now: switchover 1")
+}
+
+// TestRefusedBeforeItIsAsked: nobody is shown a plan that is no plan, or asked to agree
+// to it, and a dry run says the same.
+func TestRefusedBeforeItIsAsked(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"rebuild", "mg-memgraph-0"}, "kubectl memgraph: rebuild refused: mg-memgraph-0 is MAIN, and its data are what the others copy; accepted now: rebuild 2\n"},
+		{[]string{"switchover", "0"}, "kubectl memgraph: switchover refused: mg-memgraph-0 is MAIN already; accepted now: switchover 1, switchover 2\n"},
+		{[]string{"promote", "0", "--accept-data-loss"}, "kubectl memgraph: promote refused: mg-memgraph-0 is MAIN already and lives; accepted now: promote 1 --accept-data-loss, promote 2 --accept-data-loss\n"},
+		{[]string{"resume"}, "kubectl memgraph: resume refused: nothing is paused; accepted now: pause\n"},
+	} {
+		for _, how := range [][]string{nil, {"--yes"}, {"--dry-run"}} {
+			w := worldOf(staged.New("mg"))
+			w.in, w.asks = "y\n", true
+			w.run(t, append(c.args, how...)...)
+			if w.code != 1 || w.errs != c.says || w.out != "" {
+				t.Errorf("%v %v: code %d, output %q, errors %q; want %q", c.args, how, w.code, w.out, w.errs, c.says)
+			}
+			for _, a := range w.client.Actions() {
+				if a.GetVerb() == "patch" {
+					t.Errorf("%v %v: it was asked nevertheless", c.args, how)
+				}
+			}
+		}
+	}
 }
 
 func TestHumanSaysNo(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -283,6 +284,42 @@ func TestLogs(t *testing.T) {
 	if w.run(t, "logs", "--all"); strings.Count(w.out, "mg-controller") != 3 {
 		t.Errorf("all controllers:\n%s", w.out)
 	}
+}
+
+// TestLogsFollowsNewPods: a controller's pod that appears after a rollout is followed,
+// once its container has begun.
+func TestLogsFollowsNewPods(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := staged.New("mg")
+		w := worldOf(c)
+		pods := w.client.CoreV1().Pods(staged.Namespace)
+		add := func(name string, state corev1.ContainerState) {
+			p := c.Pods[4].DeepCopy()
+			p.Name = name
+			p.Status.ContainerStatuses[0].State = state
+			if _, err := pods.Create(t.Context(), p, metav1.CreateOptions{}); err != nil {
+				t.Error(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+		defer cancel()
+		time.AfterFunc(3*time.Second, func() {
+			add("mg-controller-9d2a-newcomer", corev1.ContainerState{})
+			add("mg-controller-9d2a-pending", corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}})
+		})
+		var out, errs bytes.Buffer
+		code := execute(ctx, []string{"logs", "-f"}, streams{in: strings.NewReader(""), out: &out, errs: &errs}, func(*kubectl) (source.Source, error) {
+			return source.Source{API: w.client, Namespace: staged.Namespace, Host: staged.Host}, nil
+		})
+		if code != 0 || errs.String() != "" {
+			t.Errorf("code %d, errors %s", code, errs.String())
+		}
+		for name, want := range map[string]bool{"mg-controller-7c9f-4xk2p  ": true, "mg-memgraph-2 ": true, "mg-controller-9d2a-newcomer  ": true, "pending": false} {
+			if strings.Contains(out.String(), name) != want {
+				t.Errorf("%q is in what is followed: %v; want %v:\n%s", name, !want, want, out.String())
+			}
+		}
+	})
 }
 
 func TestReport(t *testing.T) {

@@ -170,7 +170,10 @@ func (s *session) deliver(b []byte) (int, error) {
 			if t.down.Tag() == bolt.Record {
 				continue
 			}
-			own := t.answered(t.down.Tag())
+			own, took := t.answered(t.down.Tag())
+			if took > 0 && s.door == ReadWrite {
+				s.gate.pace.note(time.Now(), took)
+			}
 			done = s.departs.Load()
 			if len(own) == 0 {
 				continue

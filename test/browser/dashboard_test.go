@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"memgraph-controller/internal/sandbox"
+	"memgraph-controller/internal/sandbox/bench"
 )
 
 var screenshots = flag.String("screenshots", filepath.Join("..", "..", "bin", "dashboard"), "directory that pictures of the page are written to")
@@ -217,6 +218,38 @@ func leader(t *testing.T, s *sandbox.Sandbox) int {
 	return 0
 }
 
+// writes has a client write through the door of a controller until the test ends,
+// whatever becomes of it.
+func writes(t *testing.T, s *sandbox.Sandbox, controller int) {
+	t.Helper()
+	for _, door := range s.Doors() {
+		if door.Replica != controller {
+			continue
+		}
+		w, err := bench.Dial(door.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var client sync.WaitGroup
+		client.Go(func() {
+			tick := time.NewTicker(50 * time.Millisecond)
+			defer tick.Stop()
+			for id := int64(0); ctx.Err() == nil; id++ {
+				_ = w.Write(ctx, id) // what is refused meanwhile is not what is tested
+				<-tick.C
+			}
+		})
+		t.Cleanup(func() {
+			cancel()
+			client.Wait()
+			_ = w.Close(context.WithoutCancel(ctx))
+		})
+		return
+	}
+	t.Fatalf("controller %d has no door", controller)
+}
+
 func TestDashboardShowsAFailover(t *testing.T) {
 	if err := os.MkdirAll(*screenshots, 0o755); err != nil {
 		t.Fatal(err)
@@ -224,7 +257,9 @@ func TestDashboardShowsAFailover(t *testing.T) {
 	s, b := opened(t), browser(t)
 	led := leader(t, s)
 	url := s.Page(led)
+	writes(t, s, led)
 	b.open(url)
+	b.until(20*time.Second, "how long answers take is drawn", `[...document.querySelectorAll("#sparks svg")].some((e) => /^answers, mean: [0-9.]+ ms now/.test(e.getAttribute("aria-label")))`)
 	old := b.text(main)
 	if old == "" || !strings.Contains(b.text(`document.getElementById("risk-text").textContent`), "Nothing: "+old+" is MAIN") {
 		t.Fatalf("MAIN %q; the page says\n%s", old, b.text("document.body.innerText"))
@@ -248,6 +283,8 @@ func TestDashboardShowsAFailover(t *testing.T) {
 	b.until(10*time.Second, "both replicas may take over", `document.querySelectorAll("#asks button").length === 2`)
 	b.do("copy a command", chromedp.Click(chromedp.CSS("#asks button")))
 	b.until(5*time.Second, "the page says what became of it", `document.getElementById("copied").textContent !== ""`)
+
+	b.look("healed")
 
 	b.stale(s, led)
 	b.clean(url)

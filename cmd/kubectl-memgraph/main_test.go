@@ -228,18 +228,22 @@ func TestRequestIsRefused(t *testing.T) {
 // to it, and a dry run says the same.
 func TestRefusedBeforeItIsAsked(t *testing.T) {
 	for _, c := range []struct {
+		file string
 		args []string
 		says string
 	}{
-		{[]string{"rebuild", "mg-memgraph-0"}, "kubectl memgraph: rebuild refused: mg-memgraph-0 is MAIN, and its data are what the others copy; accepted now: rebuild 2\n"},
-		{[]string{"switchover", "0"}, "kubectl memgraph: switchover refused: mg-memgraph-0 is MAIN already; accepted now: switchover 1, switchover 2\n"},
-		{[]string{"promote", "0", "--accept-data-loss"}, "kubectl memgraph: promote refused: mg-memgraph-0 is MAIN already and lives; accepted now: promote 1 --accept-data-loss, promote 2 --accept-data-loss\n"},
-		{[]string{"resume"}, "kubectl memgraph: resume refused: nothing is paused; accepted now: pause\n"},
+		{"rebuild-main.txt", []string{"rebuild", "mg-memgraph-0"}, "kubectl memgraph: rebuild refused: mg-memgraph-0 is MAIN, and its data are what the others copy; accepted now: rebuild 2\n"},
+		{"", []string{"switchover", "0"}, "kubectl memgraph: switchover refused: mg-memgraph-0 is MAIN already; accepted now: switchover 1, switchover 2\n"},
+		{"", []string{"promote", "0", "--accept-data-loss"}, "kubectl memgraph: promote refused: mg-memgraph-0 is MAIN already and lives; accepted now: promote 1 --accept-data-loss, promote 2 --accept-data-loss\n"},
+		{"", []string{"resume"}, "kubectl memgraph: resume refused: nothing is paused; accepted now: pause\n"},
 	} {
 		for _, how := range [][]string{nil, {"--yes"}, {"--dry-run"}} {
 			w := worldOf(staged.New("mg"))
 			w.in, w.asks = "y\n", true
 			w.run(t, append(c.args, how...)...)
+			if c.file != "" {
+				golden(t, c.file, w.errs)
+			}
 			if w.code != 1 || w.errs != c.says || w.out != "" {
 				t.Errorf("%v %v: code %d, output %q, errors %q; want %q", c.args, how, w.code, w.out, w.errs, c.says)
 			}

@@ -284,6 +284,7 @@ func TestDashboardShowsAFailover(t *testing.T) {
 	b.do("copy a command", chromedp.Click(chromedp.CSS("#asks button")))
 	b.until(5*time.Second, "the page says what became of it", `document.getElementById("copied").textContent !== ""`)
 
+	b.until(10*time.Second, "what is shown of the nodes is of now", `!document.getElementById("caption").textContent.includes("before this change")`)
 	b.look("healed")
 
 	b.stale(s, led)

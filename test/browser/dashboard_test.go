@@ -259,7 +259,7 @@ func TestDashboardShowsAFailover(t *testing.T) {
 	url := s.Page(led)
 	writes(t, s, led)
 	b.open(url)
-	b.until(20*time.Second, "how long answers take is drawn", `[...document.querySelectorAll("#sparks svg")].some((e) => /^answers, mean: [0-9.]+ ms now/.test(e.getAttribute("aria-label")))`)
+	b.until(20*time.Second, "how long answers take is drawn", `[...document.querySelectorAll("#sparks svg")].some((e) => /^answers, mean: [0-9.]+ m?s now/.test(e.getAttribute("aria-label")))`)
 	old := b.mainShown()
 	if old == "" || !strings.Contains(b.text(`document.getElementById("risk-text").textContent`), "Nothing: "+old+" is MAIN") {
 		t.Fatalf("MAIN %q; the page says\n%s", old, b.text("document.body.innerText"))

@@ -47,7 +47,7 @@ function written(title, v) {
   const timed = title === answers || title === longest;
   if (v === undefined) return timed ? "none" : "not known";
   if (!timed) return String(v);
-  return `${v < 10 ? v.toFixed(1) : Math.round(v)} ms`;
+  return v < 1000 ? `${v < 10 ? v.toFixed(1) : Math.round(v)} ms` : `${(v / 1000).toFixed(1)} s`;
 }
 
 function path(list, most, width) {

@@ -167,8 +167,15 @@ func (p Plan) warnings(v view.View) []string {
 		}
 		list = append(list, fmt.Sprintf("not known: %s (%s)", m.What, text))
 	}
-	if n := named(v, p.node); p.ask == cluster.AskPromote && n.Promotable {
+	if p.node == cluster.NoNode {
+		return list
+	}
+	n := named(v, p.node)
+	if p.ask == cluster.AskPromote && n.Promotable {
 		list = append(list, fmt.Sprintf("%s is promotable: if MAIN lives, switchover %d loses nothing", n.Name, p.node))
+	}
+	if (p.ask == cluster.AskSwitchover || p.ask == cluster.AskPromote || p.ask == cluster.AskAdopt) && !n.Up() {
+		list = append(list, fmt.Sprintf("%s is down, and the leader refuses that as long as it is: see kubectl memgraph explain %d", n.Name, p.node))
 	}
 	return list
 }

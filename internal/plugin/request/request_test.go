@@ -53,6 +53,7 @@ func TestMake(t *testing.T) {
 			"now     mg-memgraph-0 is MAIN in epoch 4, serving; the standby is mg-memgraph-1", "mg-memgraph-1 takes over from mg-memgraph-0, in epoch 5", "some 30 ms",
 		}},
 		{name: "switchover to a node", world: well, want: request.Want{Ask: cluster.AskSwitchover, Node: "mg-memgraph-2"}, text: "switchover 2", says: []string{"mg-memgraph-2 takes over"}},
+		{name: "switchover to a node that is down", world: func(c *staged.Cluster) { c.Status.Nodes[2].Contact = "refused" }, want: request.Want{Ask: cluster.AskSwitchover, Node: "2"}, text: "switchover 2", says: []string{"beware  mg-memgraph-2 is down, and the leader refuses that as long as it is: see kubectl memgraph explain 2"}},
 		{name: "promote", world: well, want: request.Want{Ask: cluster.AskPromote, Node: "2", AcceptDataLoss: true}, text: "promote 2 --accept-data-loss", says: []string{"ARE LOST"}},
 		{name: "promote the standby", world: well, want: request.Want{Ask: cluster.AskPromote, Node: "1", AcceptDataLoss: true}, text: "promote 1 --accept-data-loss", says: []string{"beware  mg-memgraph-1 is promotable: if MAIN lives, switchover 1 loses nothing"}},
 		{name: "promote without the flag", world: well, want: request.Want{Ask: cluster.AskPromote, Node: "2"}, fails: "add --accept-data-loss", code: problem.Misuse},

@@ -93,7 +93,7 @@ lab-down: ## remove the lab and all it left
 
 .PHONY: e2e
 e2e: $(if $(E2E_KUBECONFIG),,lab-images) ## break the chart on the lab under writes, a test a risk (RUN=pattern; E2E_KUBECONFIG=file: on that cluster)
-	@$(GO) build -o bin/ ./test/e2e/cmd/tally
+	@$(GO) build -o bin/ ./test/e2e/cmd/tally ./cmd/kubectl-memgraph
 	@$(GO) test -tags e2e -json -count 1 -timeout 80m -run '$(or $(RUN),.)' ./test/e2e | bin/tally -failed bin/e2e-failed
 
 .PHONY: faults

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"memgraph-controller/internal/plugin/logs"
 	"memgraph-controller/internal/plugin/problem"
@@ -18,8 +19,8 @@ import (
 const logsHelp = `Show the logs of the leading controller and of the nodes as one, each line after the
 name of its pod, in the order in which they were written.
 
-With --follow all controllers are followed, because another may lead next, and pods
-that are replaced under their name are taken up again.`
+With --follow all controllers are followed, because another may lead next. Pods that
+are new or come back are taken up within some seconds.`
 
 func logsCommand(k *kubectl) *cobra.Command {
 	o := logs.Options{}
@@ -38,7 +39,7 @@ func logsCommand(k *kubectl) *cobra.Command {
 			}
 			print := k.printer(list, stamps)
 			if follow {
-				logs.Follow(cmd.Context(), opener(s), list, o, print, func(err error) { fmt.Fprintln(k.errs, "kubectl memgraph:", err) })
+				logs.Follow(cmd.Context(), opener(s), list, lister(s, raw.Release), o, print, func(err error) { fmt.Fprintln(k.errs, "kubectl memgraph:", err) })
 				return nil
 			}
 			return logs.Merge(cmd.Context(), opener(s), list, o, print)
@@ -69,18 +70,51 @@ func logsOf(v view.View, all bool) []logs.Log {
 	return list
 }
 
+// lister lists the logs of a release that there are by now: of all its pods whose
+// container has begun.
+func lister(s source.Source, r view.Release) logs.List {
+	return func(ctx context.Context) ([]logs.Log, error) {
+		pods, err := s.Pods(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		var list []logs.Log
+		for i := range pods {
+			component := pods[i].Labels[view.ComponentLabel]
+			if (component == view.ControllerComponent || component == view.NodeComponent) && begun(&pods[i], component) {
+				list = append(list, logs.Log{Pod: pods[i].Name, Container: component})
+			}
+		}
+		return list, nil
+	}
+}
+
+// begun reports whether a container of a pod has a log.
+func begun(p *corev1.Pod, container string) bool {
+	for _, c := range p.Status.ContainerStatuses {
+		if c.Name == container {
+			return c.State.Waiting == nil || c.RestartCount > 0
+		}
+	}
+	return false
+}
+
 // opener opens logs through the API server.
 func opener(s source.Source) logs.Open {
 	return func(ctx context.Context, l logs.Log, o *corev1.PodLogOptions) (io.ReadCloser, error) {
 		r, err := s.API.CoreV1().Pods(s.Namespace).GetLogs(l.Pod, o).Stream(ctx)
-		if err != nil {
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil, logs.ErrGone
+		case err != nil:
 			return nil, problem.Explain(err, problem.Act{Verb: "get", Resource: "pods/log", Namespace: s.Namespace}, s.Host)
 		}
 		return r, nil
 	}
 }
 
-// printer writes lines after the names of their pods, one below the other.
+// printer writes lines after the names of their pods, one below the other. It is called
+// by one at a time.
 func (k *kubectl) printer(list []logs.Log, stamps bool) func(logs.Line) {
 	width := 0
 	for _, l := range list {
@@ -91,6 +125,7 @@ func (k *kubectl) printer(list []logs.Log, stamps bool) func(logs.Line) {
 		if stamps {
 			text = l.At.UTC().Format(time.RFC3339Nano) + "  " + text
 		}
+		width = max(width, len(l.Pod)) // of a pod that is new
 		name := fmt.Sprintf("%-*s", width, l.Pod)
 		if k.colours {
 			name = "\x1b[36m" + name + "\x1b[0m"

@@ -70,17 +70,62 @@ own rights: changes are annotations of the record's ConfigMap, which the leader
 answers. Each shows a plan first, asks before it does anything (--yes: it does not
 ask), and follows what becomes of it.
 
+A node is a pod of the StatefulSet, named so or by its number. One of them is MAIN and
+takes writes; the record says which. MAIN acknowledges a write when the standby, one
+replica, has it too: only who is proven to hold all of them is promoted by itself.
+Clients reach MAIN through the controllers, one of which leads and decides.
+
 Exit codes:
   0  done
   1  refused, or failed; preflight: something does not fit
   2  the command line cannot be used as it is
   3  timed out: nobody has answered, or it has not come about yet`
 
+// tour leads through what a newcomer wants, in the order in which it is wanted.
+const tour = `  # Before the install: does the cluster fit, and do the values?
+  kubectl memgraph preflight -n graph --release mg -f values.yaml
+  helm install mg charts/memgraph-ha -n graph --create-namespace -f values.yaml
+
+  # Who is MAIN, and what is at risk?
+  kubectl memgraph status -n graph
+  kubectl memgraph status -n graph -o json | jq -r .record.main
+
+  # Before work on MAIN's machine: have the standby take over, or a node
+  kubectl memgraph switchover -n graph --dry-run
+  kubectl memgraph switchover -n graph
+
+  # Why is node 2 not promotable, and what would happen if it died?
+  kubectl memgraph explain 2 -n graph
+
+  # Its data have diverged: move them aside (nothing is deleted) and copy MAIN
+  kubectl memgraph rebuild 2 -n graph
+
+  # What happened, and what a bug report needs
+  kubectl memgraph history -n graph
+  kubectl memgraph logs -n graph --since 10m
+  kubectl memgraph report -n graph`
+
+// The groups of commands in the help.
+const (
+	lookGroup = "look"
+	askGroup  = "ask"
+	findGroup = "find"
+)
+
+// group adds commands under a heading of the help.
+func group(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, c := range commands {
+		c.GroupID = id
+		root.AddCommand(c)
+	}
+}
+
 // execute runs the program and returns its exit code.
 func execute(ctx context.Context, args []string, s streams, reach reacher) int {
 	k := &kubectl{streams: s, reach: reach}
 	root := &cobra.Command{
-		Use: "kubectl-memgraph", Short: "Look at and operate a Memgraph cluster", Long: rootHelp,
+		Use: "kubectl-memgraph", Short: "Look at and operate a Memgraph cluster", Long: rootHelp, Example: tour,
 		Annotations:  map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl memgraph"},
 		SilenceUsage: true, SilenceErrors: true,
 	}
@@ -92,9 +137,10 @@ func execute(ctx context.Context, args []string, s streams, reach reacher) int {
 		return problem.Usage(fmt.Errorf("%w; %s --help lists what there is", err, cmd.CommandPath()))
 	})
 	k.bind(root)
-	root.AddCommand(statusCommand(k), explainCommand(k), historyCommand(k))
-	root.AddCommand(requestCommands(k)...)
-	root.AddCommand(logsCommand(k), reportCommand(k), preflightCommand(k), versionCommand())
+	group(root, lookGroup, "How is it, and why?", statusCommand(k), explainCommand(k), historyCommand(k))
+	group(root, askGroup, "Ask for something:", requestCommands(k)...)
+	group(root, findGroup, "Before an install, and when something is wrong:", preflightCommand(k), logsCommand(k), reportCommand(k))
+	root.AddCommand(versionCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return problem.Done

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -219,8 +220,40 @@ func TestRequestIsGranted(t *testing.T) {
 func TestRequestIsRefused(t *testing.T) {
 	c := staged.New("mg")
 	w := worldOf(c)
-	w.answer(t, c, "switchover 0", "switchover refused: mg-memgraph-0 is MAIN already; accepted now: switchover 1, switchover 2", nil)
-	w.run(t, "switchover", "0", "--yes").want(t, 1, "kubectl memgraph: switchover refused: mg-memgraph-0 is MAIN already; accepted now: switchover 1, switchover 2")
+	w.answer(t, c, "switchover 2", "switchover refused: mg-memgraph-2 was told to stop; accepted now: switchover 1", nil)
+	w.run(t, "switchover", "2", "--yes").want(t, 1, "kubectl memgraph: switchover refused: mg-memgraph-2 was told to stop; accepted now: switchover 1")
+}
+
+// TestRefusedBeforeItIsAsked: nobody is shown a plan that is no plan, or asked to agree
+// to it, and a dry run says the same.
+func TestRefusedBeforeItIsAsked(t *testing.T) {
+	for _, c := range []struct {
+		file string
+		args []string
+		says string
+	}{
+		{"rebuild-main.txt", []string{"rebuild", "mg-memgraph-0"}, "kubectl memgraph: rebuild refused: mg-memgraph-0 is MAIN, and its data are what the others copy; accepted now: rebuild 2\n"},
+		{"", []string{"switchover", "0"}, "kubectl memgraph: switchover refused: mg-memgraph-0 is MAIN already; accepted now: switchover 1, switchover 2\n"},
+		{"", []string{"promote", "0", "--accept-data-loss"}, "kubectl memgraph: promote refused: mg-memgraph-0 is MAIN already and lives; accepted now: promote 1 --accept-data-loss, promote 2 --accept-data-loss\n"},
+		{"", []string{"resume"}, "kubectl memgraph: resume refused: nothing is paused; accepted now: pause\n"},
+	} {
+		for _, how := range [][]string{nil, {"--yes"}, {"--dry-run"}} {
+			w := worldOf(staged.New("mg"))
+			w.in, w.asks = "y\n", true
+			w.run(t, append(c.args, how...)...)
+			if c.file != "" {
+				golden(t, c.file, w.errs)
+			}
+			if w.code != 1 || w.errs != c.says || w.out != "" {
+				t.Errorf("%v %v: code %d, output %q, errors %q; want %q", c.args, how, w.code, w.out, w.errs, c.says)
+			}
+			for _, a := range w.client.Actions() {
+				if a.GetVerb() == "patch" {
+					t.Errorf("%v %v: it was asked nevertheless", c.args, how)
+				}
+			}
+		}
+	}
 }
 
 func TestHumanSaysNo(t *testing.T) {
@@ -255,6 +288,42 @@ func TestLogs(t *testing.T) {
 	if w.run(t, "logs", "--all"); strings.Count(w.out, "mg-controller") != 3 {
 		t.Errorf("all controllers:\n%s", w.out)
 	}
+}
+
+// TestLogsFollowsNewPods: a controller's pod that appears after a rollout is followed,
+// once its container has begun.
+func TestLogsFollowsNewPods(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := staged.New("mg")
+		w := worldOf(c)
+		pods := w.client.CoreV1().Pods(staged.Namespace)
+		add := func(name string, state corev1.ContainerState) {
+			p := c.Pods[4].DeepCopy()
+			p.Name = name
+			p.Status.ContainerStatuses[0].State = state
+			if _, err := pods.Create(t.Context(), p, metav1.CreateOptions{}); err != nil {
+				t.Error(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+		defer cancel()
+		time.AfterFunc(3*time.Second, func() {
+			add("mg-controller-9d2a-newcomer", corev1.ContainerState{})
+			add("mg-controller-9d2a-pending", corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}})
+		})
+		var out, errs bytes.Buffer
+		code := execute(ctx, []string{"logs", "-f"}, streams{in: strings.NewReader(""), out: &out, errs: &errs}, func(*kubectl) (source.Source, error) {
+			return source.Source{API: w.client, Namespace: staged.Namespace, Host: staged.Host}, nil
+		})
+		if code != 0 || errs.String() != "" {
+			t.Errorf("code %d, errors %s", code, errs.String())
+		}
+		for name, want := range map[string]bool{"mg-controller-7c9f-4xk2p  ": true, "mg-memgraph-2 ": true, "mg-controller-9d2a-newcomer  ": true, "pending": false} {
+			if strings.Contains(out.String(), name) != want {
+				t.Errorf("%q is in what is followed: %v; want %v:\n%s", name, !want, want, out.String())
+			}
+		}
+	})
 }
 
 func TestReport(t *testing.T) {

@@ -140,12 +140,13 @@ func essence(v view.View) string {
 	return string(raw)
 }
 
-const explainHelp = `Say why this node is MAIN, what the leader does or waits for, and what would
-happen if a node died now: any of them, or the one that is named.`
+const explainHelp = `Say why this node is MAIN, what the leader does or waits for, which nodes may be
+promoted and why others may not, and what would happen if a node died now: any of
+them, or the one that is named.`
 
 func explainCommand(k *kubectl) *cobra.Command {
 	return &cobra.Command{
-		Use: "explain [node]", Short: "Say why this is MAIN, what is waited for, and what a failure would do", Long: explainHelp,
+		Use: "explain [node]", Short: "Say why this is MAIN, who is not promotable and why, and what a failure would do", Long: explainHelp,
 		Args: atMostOne, ValidArgsFunction: k.completeNodes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, raw, err := k.read(cmd.Context())

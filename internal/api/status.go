@@ -111,6 +111,11 @@ type Gateway struct {
 	MovedTotal  uint64  `json:"movedTotal"` // idle sessions that went on at another node
 	LongestHold float64 `json:"longestHoldSeconds"`
 
+	// Of the read/write door, over the last five whole seconds: what was asked and answered to the end.
+	Answers       int     `json:"answersLately"`
+	AnswerMean    float64 `json:"answerMeanSeconds"`    // 0: nothing was answered
+	AnswerLongest float64 `json:"answerLongestSeconds"` // the same
+
 	Sessions []Sessions `json:"sessions"` // MAIN first
 }
 
@@ -182,6 +187,7 @@ func gatewayOf(g gateway.Stats, t cluster.Topology) Gateway {
 	shown := Gateway{
 		Epoch: g.Epoch, Main: g.Main, State: g.State.String(), Confirmed: g.Confirmed, Clients: g.Clients, Held: g.Held, Idle: g.Idle, Busy: g.Busy,
 		HeldTotal: g.HeldTotal, CutTotal: g.CutTotal, MovedTotal: g.MovedTotal, LongestHold: g.LongestHold.Seconds(), Sessions: []Sessions{},
+		Answers: g.Answers, AnswerMean: g.AnswerMean.Seconds(), AnswerLongest: g.AnswerLongest.Seconds(),
 	}
 	for _, n := range g.Nodes {
 		at := Sessions{Node: n.Addr, Main: n.Main, ReadWrite: n.ReadWrite, ReadOnly: n.ReadOnly}

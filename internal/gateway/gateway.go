@@ -20,6 +20,7 @@ type Gateway struct {
 	opt Options
 
 	toServer, toClient atomic.Uint64 // bytes carried so far
+	pace               pace          // of the read/write door
 
 	mu      sync.Mutex
 	route   Route
@@ -51,6 +52,7 @@ func New(o Options) (*Gateway, error) {
 		held:    map[*visitor]struct{}{},
 		said:    map[string]time.Time{},
 		sources: sources{},
+		pace:    pace{began: time.Now()},
 	}, nil
 }
 

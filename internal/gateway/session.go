@@ -170,7 +170,7 @@ func (s *session) deliver(b []byte) (int, error) {
 			if t.down.Tag() == bolt.Record {
 				continue
 			}
-			own := t.answered(t.down.Tag())
+			own := s.answered(t.down.Tag())
 			done = s.departs.Load()
 			if len(own) == 0 {
 				continue
@@ -194,6 +194,16 @@ func (s *session) deliver(b []byte) (int, error) {
 		s.wake()
 	}
 	return len(b), nil
+}
+
+// answered notes an answer that is about to be passed on, and how long it took, and
+// returns what the gateway itself has to say after it.
+func (s *session) answered(tag bolt.Tag) []byte {
+	own, took := s.talk.answered(tag)
+	if took > 0 && s.door == ReadWrite {
+		s.gate.pace.note(time.Now(), took)
+	}
+	return own
 }
 
 // copyToServer is named so that it can be found in a goroutine dump.

@@ -36,6 +36,12 @@ type Stats struct {
 
 	BytesToServer uint64
 	BytesToClient uint64
+
+	// Of the read/write door, over the last five whole seconds: how many times servers had
+	// answered all that a client had asked, and how long that took since it was asked.
+	// What was asked but not answered yet does not count.
+	Answers                   int
+	AnswerMean, AnswerLongest time.Duration
 }
 
 // NodeStats counts the open sessions at one node.
@@ -84,6 +90,7 @@ func (g *Gateway) Stats() Stats {
 		st.count(n)
 	}
 	now := time.Now()
+	st.Answers, st.AnswerMean, st.AnswerLongest = g.pace.lately(now)
 	for v := range g.held {
 		st.LongestHold = max(st.LongestHold, now.Sub(v.since))
 	}

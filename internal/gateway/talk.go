@@ -41,6 +41,7 @@ type talk struct {
 	tables [][]byte  // answers to ROUTE whose turn has not come
 	over   bool      // it ends with its server, whatever it was doing
 	since  time.Time // when what is not answered at all yet was asked; zero if nothing is
+	asked  time.Time // when what is not answered to the end yet was asked
 }
 
 // standing says how the session stands.
@@ -72,6 +73,7 @@ func (t *talk) ask(tag bolt.Tag) {
 	defer t.mu.Unlock()
 	if t.conv.Waiting() == 0 {
 		t.since = time.Now()
+		t.asked = t.since
 	}
 	t.conv.Ask(tag)
 }
@@ -98,8 +100,9 @@ func (t *talk) hear(b []byte) (int, bolt.Event) {
 }
 
 // answered notes an answer that is about to be passed on, and returns what the gateway
-// itself has to say after it.
-func (t *talk) answered(tag bolt.Tag) []byte {
+// itself has to say after it; and if nothing else waits for an answer, how long all that
+// took, 0 otherwise.
+func (t *talk) answered(tag bolt.Tag) (own []byte, took time.Duration) {
 	more := false
 	if tag == bolt.Success {
 		if body, whole := t.down.Kept(); whole {
@@ -110,8 +113,10 @@ func (t *talk) answered(tag bolt.Tag) []byte {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.conv.Answer(tag, more)
-	return t.due()
+	if _, expected := t.conv.Answer(tag, more); expected && t.conv.Waiting() == 0 {
+		took = time.Since(t.asked)
+	}
+	return t.due(), took
 }
 
 // giveUp has the session end with its server: the client has a part of an answer, and

@@ -64,6 +64,12 @@
     if (ratio < 4.5) wrong.push(`${show(e)} has a contrast of ${ratio.toFixed(2)}: ${e.textContent.trim().slice(0, 40)}`);
   }
   if (texts < 30) wrong.push(`only ${texts} texts were looked at`);
+  for (const box of document.querySelectorAll("#picture g > .box")) {
+    const right = box.getBBox().x + box.getBBox().width;
+    for (const e of box.parentElement.querySelectorAll(":scope > text")) {
+      if (e.getBBox().x + e.getBBox().width > right) wrong.push(`${e.textContent} leaves its box`);
+    }
+  }
   if (document.scrollingElement.scrollWidth > innerWidth) wrong.push(`the page is ${document.scrollingElement.scrollWidth} wide, its window ${innerWidth}`);
   return wrong;
 })()

@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"memgraph-controller/internal/sandbox"
+	"memgraph-controller/internal/sandbox/bench"
 )
 
 var screenshots = flag.String("screenshots", filepath.Join("..", "..", "bin", "dashboard"), "directory that pictures of the page are written to")
@@ -217,6 +218,38 @@ func leader(t *testing.T, s *sandbox.Sandbox) int {
 	return 0
 }
 
+// writes has a client write through the door of a controller until the test ends,
+// whatever becomes of it.
+func writes(t *testing.T, s *sandbox.Sandbox, controller int) {
+	t.Helper()
+	for _, door := range s.Doors() {
+		if door.Replica != controller {
+			continue
+		}
+		w, err := bench.Dial(door.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var client sync.WaitGroup
+		client.Go(func() {
+			tick := time.NewTicker(50 * time.Millisecond)
+			defer tick.Stop()
+			for id := int64(0); ctx.Err() == nil; id++ {
+				_ = w.Write(ctx, id) // what is refused meanwhile is not what is tested
+				<-tick.C
+			}
+		})
+		t.Cleanup(func() {
+			cancel()
+			client.Wait()
+			_ = w.Close(context.WithoutCancel(ctx))
+		})
+		return
+	}
+	t.Fatalf("controller %d has no door", controller)
+}
+
 func TestDashboardShowsAFailover(t *testing.T) {
 	if err := os.MkdirAll(*screenshots, 0o755); err != nil {
 		t.Fatal(err)
@@ -224,8 +257,10 @@ func TestDashboardShowsAFailover(t *testing.T) {
 	s, b := opened(t), browser(t)
 	led := leader(t, s)
 	url := s.Page(led)
+	writes(t, s, led)
 	b.open(url)
-	old := b.text(main)
+	b.until(20*time.Second, "how long answers take is drawn", `[...document.querySelectorAll("#sparks svg")].some((e) => /^answers, mean: [0-9.]+ m?s now/.test(e.getAttribute("aria-label")))`)
+	old := b.mainShown()
 	if old == "" || !strings.Contains(b.text(`document.getElementById("risk-text").textContent`), "Nothing: "+old+" is MAIN") {
 		t.Fatalf("MAIN %q; the page says\n%s", old, b.text("document.body.innerText"))
 	}
@@ -235,7 +270,7 @@ func TestDashboardShowsAFailover(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.anotherMain(old, fmt.Sprintf(`!document.getElementById("risk-text").textContent.startsWith("Nothing: %s")`, old))
-	next := b.text(main)
+	next := b.mainShown()
 	b.look("after-failover")
 
 	b.until(10*time.Second, "the history has the failover", fmt.Sprintf(`document.querySelector("#history li strong").textContent === %q`, next))
@@ -249,8 +284,23 @@ func TestDashboardShowsAFailover(t *testing.T) {
 	b.do("copy a command", chromedp.Click(chromedp.CSS("#asks button")))
 	b.until(5*time.Second, "the page says what became of it", `document.getElementById("copied").textContent !== ""`)
 
+	b.until(10*time.Second, "what is shown of the nodes is of now", `!document.getElementById("caption").textContent.includes("before this change")`)
+	b.look("healed")
+
 	b.stale(s, led)
 	b.clean(url)
+}
+
+// mainShown returns the MAIN that the page shows, once it shows one that answers.
+func (b *tab) mainShown() string {
+	b.t.Helper()
+	name := ""
+	for began := time.Now(); name == ""; name = b.text(main) {
+		if time.Since(began) > servesWithin {
+			b.t.Fatalf("no MAIN is shown after %s; the page says\n%s", servesWithin, b.text("document.body.innerText"))
+		}
+	}
+	return name
 }
 
 // anotherMain waits until the page shows another MAIN than old, and that clients are
@@ -304,7 +354,7 @@ func (b *tab) clean(url string) {
 func TestDashboardOfAFollower(t *testing.T) {
 	s, b := opened(t), browser(t)
 	b.open(s.Page((leader(t, s) + 1) % sandbox.Size))
-	old := b.text(main)
+	old := b.mainShown()
 	if !strings.Contains(b.text("document.body.innerText"), "leads and decides; this replica follows") || !strings.Contains(b.text(`document.getElementById("nodes").innerText`), "not asked by this replica") {
 		t.Errorf("a follower's page says\n%s", b.text("document.body.innerText"))
 	}

@@ -13,6 +13,8 @@
 // whole again: one MAIN, a standby, every node in step. Then each node is read past
 // the gateway, and every acknowledged id must be on every node, exactly once.
 //
+// The plugin of kubectl is called as an operator calls it, on the same releases.
+//
 // It forgives nothing, retries no write, and leaves no release behind but the
 // one that most tests share, which is removed at the end.
 package e2e

@@ -119,16 +119,19 @@ func (p *Place) Dial(ctx context.Context, network, address string) (net.Conn, er
 	return d.DialContext(ctx, network, address)
 }
 
+// Program is a program to be run as the administrator, where kubectl is.
+func (p *Place) Program(ctx context.Context, name string, args ...string) *exec.Cmd {
+	if p.Lab != nil {
+		return p.Lab.Command(ctx, name, args...)
+	}
+	command := exec.CommandContext(ctx, name, args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig)
+	return command
+}
+
 // Command runs kubectl or helm as the administrator and returns what it printed.
 func (p *Place) Command(ctx context.Context, name string, args ...string) (string, error) {
-	var command *exec.Cmd
-	if p.Lab != nil {
-		command = p.Lab.Command(ctx, name, args...)
-	} else {
-		command = exec.CommandContext(ctx, name, args...)
-		command.Env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig)
-	}
-	out, err := command.Output()
+	out, err := p.Program(ctx, name, args...).Output()
 	if err != nil {
 		text := ""
 		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {

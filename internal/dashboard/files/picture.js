@@ -13,6 +13,7 @@ export function nodesOf(status) {
     n.role = record?.main === p.name ? "MAIN" : record?.standby === p.name ? "standby" : "replica";
     n.proven = record?.promotable.includes(p.name) ?? false;
     n.says = p.healthy === null ? "not asked by this replica" : p.healthy ? `answers as ${node.role}` : node.gone ? "no process" : node.contact;
+    n.brief = node?.leaving ? "told to stop" : n.says; // where there is little room
     if (node?.leaving) n.says += ", told to stop";
     if (node && record && status.nodesAsOf < record.lastUpdated) n.says += ", before this change";
     return n;
@@ -108,7 +109,7 @@ function wide(status, main, others) {
   const middle = wide.height(others.length) / 2;
   const parts = [doors(status, 10, middle - 44, 190), ...leader(status, 10, middle + 60, 190)];
   if (main) {
-    parts.push(line("arrow" + (status.gateway.confirmed ? "" : " broken"), `M200 ${middle} H268`), box(272, middle - 44, 180, 88, kind(main), main.name, badge(main, status.record), main.says, version(main)));
+    parts.push(line("arrow" + (status.gateway.confirmed ? "" : " broken"), `M200 ${middle} H268`), box(272, middle - 44, 180, 88, kind(main), main.name, badge(main, status.record), main.brief, version(main)));
   }
   others.forEach((n, i) => {
     const y = (i + 0.5) * (wide.height(others.length) / rows);
@@ -117,7 +118,7 @@ function wide(status, main, others) {
       parts.push(svg("text", { class: "label", x: 650, y: label(y, middle), "text-anchor": "end" }, link(n)));
       parts.push(svg("text", { class: "label", x: 650, y: label(y, middle) + 16, "text-anchor": "end" }, behind(n.row)));
     }
-    parts.push(box(660, y - 44, 190, 88, kind(n), n.name, badge(n, status.record), n.says, readers(status, n)));
+    parts.push(box(660, y - 44, 190, 88, kind(n), n.name, badge(n, status.record), n.brief, readers(status, n)));
   });
   return parts;
 }
@@ -129,14 +130,14 @@ wide.height = (others) => Math.max(others * 112, 240);
 
 function tall(status, main, others) {
   const parts = [doors(status, 10, 6, 340), ...leader(status, 190, 40, 150)];
-  if (main) parts.push(line("arrow" + (status.gateway.confirmed ? "" : " broken"), "M100 94 V128"), box(10, 132, 340, 88, kind(main), main.name, badge(main, status.record), main.says, version(main)));
+  if (main) parts.push(line("arrow" + (status.gateway.confirmed ? "" : " broken"), "M100 94 V128"), box(10, 132, 340, 88, kind(main), main.name, badge(main, status.record), main.brief, version(main)));
   others.forEach((n, i) => {
     const y = 250 + i * 124;
     if (main) {
       parts.push(line(arrow(n), `M30 220 V${y + 46} H66`));
       parts.push(svg("text", { class: "label", x: 72, y: y - 6 }, [link(n), behind(n.row)].filter(Boolean).join(" · ")));
     }
-    parts.push(box(70, y, 280, 88, kind(n), n.name, badge(n, status.record), n.says, readers(status, n)));
+    parts.push(box(70, y, 280, 88, kind(n), n.name, badge(n, status.record), n.brief, readers(status, n)));
   });
   return parts;
 }

@@ -1,14 +1,22 @@
-// Lag over time, as this page saw it: the server keeps none.
+// Lag, answers and waiting clients over time, as this page saw them: the server keeps none.
 import { at, html, svg } from "./element.js";
 
-const seconds = 180;
+const seconds = 180; // that are kept
+const least = 60; // that are drawn, so that a page that was just opened shows something
 const series = new Map(); // title -> numbers, undefined where nothing was known
+const answers = "answers, mean";
+const longest = "answers, longest"; // both in milliseconds
 
 /** Notes what is known now; null for a page that is stale. */
 export function note(status) {
   const now = new Map();
   if (status) {
     now.set("clients held", status.gateway.held);
+    const g = status.gateway;
+    if (g.answersLately > 0) {
+      now.set(answers, g.answerMeanSeconds * 1000);
+      now.set(longest, g.answerLongestSeconds * 1000);
+    }
     const main = (status.nodes ?? []).find((n) => n.name === status.record?.main);
     for (const r of main?.replicas ?? []) now.set(`${r.name} behind`, -r.behind);
   }
@@ -25,16 +33,24 @@ export function draw() {
     const known = list.filter((v) => v !== undefined);
     const last = list.at(-1);
     const most = Math.max(...known, 0);
-    const value = last === undefined ? "not known" : String(last);
-    const label = `${title}: ${value} now, at most ${most} in the last ${list.length} seconds`;
+    const value = written(title, last);
+    const width = Math.max(list.length, least);
+    const label = `${title}: ${value} now, at most ${written(title, most)} in the last ${list.length} seconds`;
     return html("div", { class: "sparkline" }, html("span", {}, title),
-      svg("svg", { role: "img", "aria-label": label, viewBox: `0 0 ${seconds} 24`, preserveAspectRatio: "none" },
-        svg("path", { class: "axis", d: `M0 23.5H${seconds}` }), svg("path", { class: "spark", d: path(list, Math.max(most, 1)), "vector-effect": "non-scaling-stroke" })),
+      svg("svg", { role: "img", "aria-label": label, viewBox: `0 0 ${width} 24`, preserveAspectRatio: "none" },
+        svg("path", { class: "axis", d: `M0 23.5H${width}` }), svg("path", { class: "spark", d: path(list, Math.max(most, 1), width), "vector-effect": "non-scaling-stroke" })),
       html("span", { class: "value" }, value));
   }));
 }
 
-function path(list, most) {
+function written(title, v) {
+  const timed = title === answers || title === longest;
+  if (v === undefined) return timed ? "none" : "not known";
+  if (!timed) return String(v);
+  return v < 1000 ? `${v < 10 ? v.toFixed(1) : Math.round(v)} ms` : `${(v / 1000).toFixed(1)} s`;
+}
+
+function path(list, most, width) {
   let d = "";
   let up = true;
   list.forEach((v, i) => {
@@ -42,7 +58,7 @@ function path(list, most) {
       up = true;
       return;
     }
-    const x = seconds - list.length + i;
+    const x = width - list.length + i;
     const y = 22 - (Math.max(v, 0) / most) * 20;
     d += `${up ? "M" : "L"}${x} ${y.toFixed(1)}`;
     if (up) d += `h0.5`;

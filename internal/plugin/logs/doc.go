@@ -3,5 +3,6 @@
 //
 // It promises the order of each pod's lines; between pods it is as good as the clocks
 // of their machines. While it follows, a pod that ends is taken up again when it is
-// back. A log that cannot be read is told of, and the others are shown.
+// back, and one that is new is followed from its first line. A log that cannot be read
+// is told of, and the others are shown.
 package logs

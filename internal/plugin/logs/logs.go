@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Log is the log of one container.
@@ -32,9 +30,6 @@ type Options struct {
 
 // Open opens a log.
 type Open func(ctx context.Context, l Log, o *corev1.PodLogOptions) (io.ReadCloser, error)
-
-// reopen is how long a log that has ended is left alone while it is followed.
-const reopen = time.Second
 
 func (o Options) of(l Log, follow bool) *corev1.PodLogOptions {
 	p := &corev1.PodLogOptions{Container: l.Container, Timestamps: true, Follow: follow}
@@ -119,80 +114,4 @@ func parse(pod, text string) Line {
 		return Line{Pod: pod, Text: text}
 	}
 	return Line{Pod: pod, At: at, Text: rest}
-}
-
-// Follow emits the lines of all logs as they come, until ctx ends. trouble is told,
-// once each, of what cannot be read; it is tried again.
-func Follow(ctx context.Context, open Open, all []Log, o Options, emit func(Line), trouble func(error)) {
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	for _, l := range all {
-		wg.Go(func() {
-			f := follower{log: l, open: open, emit: func(l Line) {
-				mu.Lock()
-				defer mu.Unlock()
-				emit(l)
-			}, trouble: func(err error) {
-				mu.Lock()
-				defer mu.Unlock()
-				trouble(err)
-			}}
-			f.run(ctx, o)
-		})
-	}
-	wg.Wait()
-}
-
-// follower follows one log.
-type follower struct {
-	log       Log
-	open      Open
-	emit      func(Line)
-	trouble   func(error)
-	last      time.Time
-	complaint string
-}
-
-func (f *follower) run(ctx context.Context, o Options) {
-	options := o.of(f.log, true)
-	for ctx.Err() == nil {
-		r, err := f.open(ctx, f.log, options)
-		if err == nil {
-			f.complaint = ""
-			err = f.read(ctx, r)
-		}
-		if err != nil && ctx.Err() == nil && err.Error() != f.complaint {
-			f.complaint = err.Error()
-			f.trouble(fmt.Errorf("log of pod %s: %w; tried again", f.log.Pod, err))
-		}
-		t := time.NewTimer(reopen)
-		select {
-		case <-ctx.Done():
-		case <-t.C:
-		}
-		t.Stop()
-		if !f.last.IsZero() {
-			since := metav1.NewTime(f.last)
-			options = &corev1.PodLogOptions{Container: f.log.Container, Timestamps: true, Follow: true, SinceTime: &since}
-		}
-	}
-}
-
-// read emits what is new of an open log until it ends. A log that is taken up again
-// begins with the second of its last line.
-func (f *follower) read(ctx context.Context, r io.ReadCloser) error {
-	defer r.Close()
-	defer context.AfterFunc(ctx, func() { _ = r.Close() })() // a read cannot be interrupted otherwise
-	h := head{pod: f.log.Pod, lines: bufio.NewReader(r)}
-	resumed := f.last
-	for h.next() {
-		if !resumed.IsZero() && !h.line.At.After(resumed) {
-			continue
-		}
-		if h.line.At.After(f.last) {
-			f.last = h.line.At
-		}
-		f.emit(h.line)
-	}
-	return h.err
 }

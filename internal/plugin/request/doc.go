@@ -7,5 +7,7 @@
 // back, so that no leader of a later day grants it. What is granted is the leader's
 // to finish: it is followed, never undone.
 //
-// It does not judge whether a request makes sense: the leader does, and says why.
+// What the record rules out is refused in the plan, with what would be accepted, and
+// nobody is asked. Whether a node is fit it does not judge: the leader does, and says
+// why.
 package request

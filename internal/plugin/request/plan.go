@@ -36,12 +36,10 @@ type Plan struct {
 }
 
 // Make plans what is wanted of a cluster whose record is in m, which is nil if there
-// is no ConfigMap. Its error says what stands against asking at all.
+// is no ConfigMap. Its error says what stands against asking at all, and what would be
+// accepted instead.
 func Make(v view.View, m *corev1.ConfigMap, w Want) (Plan, error) {
 	p := Plan{Release: v.Release, ask: w.Ask, node: cluster.NoNode, state: stateOf(m)}
-	if w.Ask == cluster.AskPromote && !w.AcceptDataLoss {
-		return p, problem.Usage(errors.New("promote makes a node MAIN that may lack acknowledged writes: add --accept-data-loss if they may be lost; switchover loses nothing, if MAIN lives"))
-	}
 	if w.Node != "" {
 		n, err := v.Node(w.Node)
 		if err != nil {
@@ -51,6 +49,12 @@ func Make(v view.View, m *corev1.ConfigMap, w Want) (Plan, error) {
 	}
 	if err := answerable(v); err != nil {
 		return p, err
+	}
+	if err := refusal(v, p.ask, p.node); err != nil {
+		return p, err
+	}
+	if w.Ask == cluster.AskPromote && !w.AcceptDataLoss {
+		return p, problem.Usage(errors.New("promote makes a node MAIN that may lack acknowledged writes: add --accept-data-loss if they may be lost; switchover loses nothing, if MAIN lives"))
 	}
 	p.Text = text(w, p.node)
 	p.Now = now(v)
@@ -139,14 +143,15 @@ func (p Plan) effect(v view.View) (does, costs string) {
 
 // aside lists what is kept aside of node n.
 func aside(v view.View, n cluster.Ordinal) string {
-	if int(n) >= len(v.Nodes) || len(v.Nodes[n].MovedAside) == 0 {
+	node := named(v, n)
+	if len(node.MovedAside) == 0 {
 		return "none is known of"
 	}
 	var list []string
-	for _, c := range v.Nodes[n].MovedAside {
+	for _, c := range node.MovedAside {
 		list = append(list, fmt.Sprintf("%s (%d bytes)", c.Name, c.Bytes))
 	}
-	if more := v.Nodes[n].MovedAsideMore; more > 0 {
+	if more := node.MovedAsideMore; more > 0 {
 		list = append(list, fmt.Sprintf("%d older", more))
 	}
 	return strings.Join(list, ", ")
@@ -162,16 +167,15 @@ func (p Plan) warnings(v view.View) []string {
 		}
 		list = append(list, fmt.Sprintf("not known: %s (%s)", m.What, text))
 	}
-	r := v.Record
-	switch {
-	case r == nil && p.ask != cluster.AskAdopt:
-		list = append(list, "there is no record; only adopt is granted then")
-	case r != nil && p.ask == cluster.AskAdopt:
-		list = append(list, "there is a record, and adopt is granted only without one")
-	case r != nil && r.Paused && p.ask == cluster.AskSwitchover:
-		list = append(list, "decisions are paused; switchover is granted only after resume")
-	case r != nil && p.ask == cluster.AskPromote && p.node != cluster.NoNode && int(p.node) < len(v.Nodes) && v.Nodes[p.node].Promotable:
-		list = append(list, fmt.Sprintf("%s is promotable: if MAIN lives, switchover %d loses nothing", v.Nodes[p.node].Name, p.node))
+	if p.node == cluster.NoNode {
+		return list
+	}
+	n := named(v, p.node)
+	if p.ask == cluster.AskPromote && n.Promotable {
+		list = append(list, fmt.Sprintf("%s is promotable: if MAIN lives, switchover %d loses nothing", n.Name, p.node))
+	}
+	if (p.ask == cluster.AskSwitchover || p.ask == cluster.AskPromote || p.ask == cluster.AskAdopt) && !n.Up() {
+		list = append(list, fmt.Sprintf("%s is down, and the leader refuses that as long as it is: see kubectl memgraph explain %d", n.Name, p.node))
 	}
 	return list
 }

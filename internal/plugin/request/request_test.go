@@ -39,6 +39,7 @@ func planned(t *testing.T, c *staged.Cluster, w request.Want) request.Plan {
 
 func TestMake(t *testing.T) {
 	well := func(*staged.Cluster) {}
+	paused := func(c *staged.Cluster) { c.Record.Paused = true }
 	for _, c := range []struct {
 		name  string
 		world func(*staged.Cluster)
@@ -52,17 +53,17 @@ func TestMake(t *testing.T) {
 			"now     mg-memgraph-0 is MAIN in epoch 4, serving; the standby is mg-memgraph-1", "mg-memgraph-1 takes over from mg-memgraph-0, in epoch 5", "some 30 ms",
 		}},
 		{name: "switchover to a node", world: well, want: request.Want{Ask: cluster.AskSwitchover, Node: "mg-memgraph-2"}, text: "switchover 2", says: []string{"mg-memgraph-2 takes over"}},
+		{name: "switchover to a node that is down", world: func(c *staged.Cluster) { c.Status.Nodes[2].Contact = "refused" }, want: request.Want{Ask: cluster.AskSwitchover, Node: "2"}, text: "switchover 2", says: []string{"beware  mg-memgraph-2 is down, and the leader refuses that as long as it is: see kubectl memgraph explain 2"}},
 		{name: "promote", world: well, want: request.Want{Ask: cluster.AskPromote, Node: "2", AcceptDataLoss: true}, text: "promote 2 --accept-data-loss", says: []string{"ARE LOST"}},
 		{name: "promote the standby", world: well, want: request.Want{Ask: cluster.AskPromote, Node: "1", AcceptDataLoss: true}, text: "promote 1 --accept-data-loss", says: []string{"beware  mg-memgraph-1 is promotable: if MAIN lives, switchover 1 loses nothing"}},
 		{name: "promote without the flag", world: well, want: request.Want{Ask: cluster.AskPromote, Node: "2"}, fails: "add --accept-data-loss", code: problem.Misuse},
 		{name: "unknown node", world: well, want: request.Want{Ask: cluster.AskRebuild, Node: "7"}, fails: "want mg-memgraph-0, mg-memgraph-1 or mg-memgraph-2", code: problem.Misuse},
 		{name: "rebuild", world: well, want: request.Want{Ask: cluster.AskRebuild, Node: "2"}, text: "rebuild 2", says: []string{"copies mg-memgraph-0 anew"}},
 		{name: "pause", world: well, want: request.Want{Ask: cluster.AskPause}, text: "pause", says: []string{"nobody fails over until resume"}},
-		{name: "resume", world: well, want: request.Want{Ask: cluster.AskResume}, text: "resume"},
+		{name: "resume", world: paused, want: request.Want{Ask: cluster.AskResume}, text: "resume", says: []string{"decisions go on"}},
 		{name: "discard", world: well, want: request.Want{Ask: cluster.AskDiscard, Node: "1"}, text: "discard 1", says: []string{"none is known of"}},
-		{name: "adopt with a record", world: well, want: request.Want{Ask: cluster.AskAdopt, Node: "1"}, text: "adopt 1", says: []string{"beware  there is a record"}},
 		{name: "adopt", world: func(c *staged.Cluster) { c.Record, c.Status.Record = nil, nil }, want: request.Want{Ask: cluster.AskAdopt, Node: "1"}, text: "adopt 1", says: []string{"nobody is recorded as MAIN"}},
-		{name: "paused", world: func(c *staged.Cluster) { c.Record.Paused = true }, want: request.Want{Ask: cluster.AskSwitchover}, text: "switchover", says: []string{"beware  decisions are paused"}},
+		{name: "promote a MAIN that is lost", world: func(c *staged.Cluster) { c.Status.Nodes[0].Contact, c.Status.Nodes[0].Gone = "refused", true }, want: request.Want{Ask: cluster.AskPromote, Node: "0", AcceptDataLoss: true}, text: "promote 0 --accept-data-loss"},
 		{name: "controller not running", world: (*staged.Cluster).Forget, want: request.Want{Ask: cluster.AskPause}, fails: "no controller of release mg leads, so nobody would answer: see kubectl -n shop get pods", code: problem.Failed},
 		{name: "another request waits", world: func(c *staged.Cluster) { c.Notes[kube.RequestAnnotation] = "pause" }, want: request.Want{Ask: cluster.AskResume}, fails: `the request "pause" waits for an answer already`, code: problem.Failed},
 	} {
@@ -90,6 +91,55 @@ func TestMake(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRefusedInThePlan: what the record rules out is refused before anybody is asked to
+// agree, with what would be accepted.
+func TestRefusedInThePlan(t *testing.T) {
+	well := func(*staged.Cluster) {}
+	for _, c := range []struct {
+		name  string
+		world func(*staged.Cluster)
+		want  request.Want
+		fails string
+	}{
+		{"rebuild MAIN", well, request.Want{Ask: cluster.AskRebuild, Node: "0"}, "rebuild refused: mg-memgraph-0 is MAIN, and its data are what the others copy; accepted now: rebuild 2"},
+		{"rebuild the standby", well, request.Want{Ask: cluster.AskRebuild, Node: "1"}, "rebuild refused: mg-memgraph-1 holds every acknowledged write and protects them; nothing is wrong with it; accepted now: rebuild 2"},
+		{"rebuild again", func(c *staged.Cluster) { c.Record.Rebuilds = []cluster.Rebuild{{Node: 2}} }, request.Want{Ask: cluster.AskRebuild, Node: "2"}, "rebuild refused: mg-memgraph-2 is being rebuilt already; no node would be accepted for rebuild now: kubectl memgraph explain says how each stands"},
+		{"switchover to MAIN", well, request.Want{Ask: cluster.AskSwitchover, Node: "mg-memgraph-0"}, "switchover refused: mg-memgraph-0 is MAIN already; accepted now: switchover 1, switchover 2"},
+		{"switchover to MAIN, a replica down", func(c *staged.Cluster) { c.Status.Nodes[2].Gone = true }, request.Want{Ask: cluster.AskSwitchover, Node: "0"}, "accepted now: switchover 1"},
+		{"switchover without a standby", func(c *staged.Cluster) { c.Record.Seat = cluster.NoNode }, request.Want{Ask: cluster.AskSwitchover}, "switchover refused: nobody has the standby seat; accepted now: switchover 1, switchover 2"},
+		{"switchover while paused", func(c *staged.Cluster) { c.Record.Paused = true }, request.Want{Ask: cluster.AskSwitchover}, "switchover refused: decisions are paused; resume first"},
+		{"switchover during another", func(c *staged.Cluster) {
+			c.Record.Switchover = cluster.Switchover{Target: 1, ID: "switchover", Asked: staged.Now}
+		}, request.Want{Ask: cluster.AskSwitchover, Node: "2"}, "switchover refused: mg-memgraph-1 is taking over already; ask again when that is over"},
+		{"promote a MAIN that lives", well, request.Want{Ask: cluster.AskPromote, Node: "0", AcceptDataLoss: true}, "promote refused: mg-memgraph-0 is MAIN already and lives; accepted now: promote 1 --accept-data-loss, promote 2 --accept-data-loss"},
+		{"adopt with a record", well, request.Want{Ask: cluster.AskAdopt, Node: "1"}, "adopt refused: there is a record, and mg-memgraph-0 is MAIN in it; kubectl memgraph switchover makes another node MAIN"},
+		{"pause again", func(c *staged.Cluster) { c.Record.Paused = true }, request.Want{Ask: cluster.AskPause}, "pause refused: decisions are paused already; accepted now: resume"},
+		{"resume what goes on", well, request.Want{Ask: cluster.AskResume}, "resume refused: nothing is paused; accepted now: pause"},
+		{"switchover without a record", func(c *staged.Cluster) { c.Record, c.Status.Record = nil, nil }, request.Want{Ask: cluster.AskSwitchover}, "switchover refused: there is no record yet; accepted now: adopt 0, adopt 1, adopt 2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			world := staged.New("mg")
+			c.world(world)
+			_, err := request.Make(view.Of(world.Raw()), world.ConfigMap(), c.want)
+			if err == nil || !strings.HasSuffix(err.Error(), c.fails) || problem.Code(err) != problem.Failed {
+				t.Errorf("%v (code %d), want %s (code %d)", err, problem.Code(err), c.fails, problem.Failed)
+			}
+		})
+	}
+}
+
+// TestUnreadableRecordIsNoRefusal: who may not read the record may be allowed to ask.
+func TestUnreadableRecordIsNoRefusal(t *testing.T) {
+	world := staged.New("mg")
+	raw := world.Raw()
+	raw.ConfigMap, raw.Missing = nil, []view.Missing{{What: view.RecordPart, Why: "it was not allowed"}}
+	for _, want := range []request.Want{{Ask: cluster.AskSwitchover}, {Ask: cluster.AskRebuild, Node: "0"}, {Ask: cluster.AskPause}} {
+		if p, err := request.Make(view.Of(raw), world.ConfigMap(), want); err != nil || len(p.Warnings) == 0 {
+			t.Errorf("%s: %v, warnings %v", want.Ask, err, p.Warnings)
+		}
 	}
 }
 

@@ -40,15 +40,7 @@ func (s Source) look(ctx context.Context) (found, error) {
 			return err
 		})
 	})
-	wg.Go(func() {
-		errs[1] = s.list(ctx, "pods", func(ctx context.Context) error {
-			l, err := s.API.CoreV1().Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: chart})
-			if err == nil {
-				f.pods = l.Items
-			}
-			return err
-		})
-	})
+	wg.Go(func() { errs[1] = s.listPods(ctx, &f) })
 	wg.Go(func() {
 		errs[2] = s.list(ctx, "configmaps", func(ctx context.Context) error {
 			l, err := s.API.CoreV1().ConfigMaps(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: view.ManagedByLabel + "=" + view.ManagedBy})
@@ -67,6 +59,17 @@ func (s Source) look(ctx context.Context) (found, error) {
 		}
 	}
 	return f, nil
+}
+
+// listPods reads the pods of the chart.
+func (s Source) listPods(ctx context.Context, f *found) error {
+	return s.list(ctx, "pods", func(ctx context.Context) error {
+		l, err := s.API.CoreV1().Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: view.NameLabel + "=" + view.Chart})
+		if err == nil {
+			f.pods = l.Items
+		}
+		return err
+	})
 }
 
 func (s Source) list(ctx context.Context, resource string, ask func(context.Context) error) error {

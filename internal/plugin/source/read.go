@@ -43,6 +43,13 @@ func (f found) podsOf(r view.Release) []corev1.Pod {
 	return list
 }
 
+// Pods lists the pods of a release as they are now.
+func (s Source) Pods(ctx context.Context, r view.Release) ([]corev1.Pod, error) {
+	var f found
+	err := s.listPods(ctx, &f)
+	return f.podsOf(r), err
+}
+
 // missing says which of what was looked for could not be read.
 func (f found) missing() []view.Missing {
 	var list []view.Missing

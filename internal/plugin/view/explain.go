@@ -8,8 +8,9 @@ import (
 	"memgraph-controller/internal/cluster"
 )
 
-// WriteExplanation writes why this is MAIN, what is done or waited for, and what
-// would happen if a node died now: of one, or of all for cluster.NoNode.
+// WriteExplanation writes why this is MAIN, what is done or waited for, who may be
+// promoted and why others may not, and what would happen if a node died now: of one
+// node, or of all for cluster.NoNode.
 func WriteExplanation(w io.Writer, v View, p Paint, of cluster.Ordinal) {
 	fmt.Fprintln(w, p.bold(v.whyMainHead()))
 	for _, line := range v.whyMain() {
@@ -18,6 +19,12 @@ func WriteExplanation(w io.Writer, v View, p Paint, of cluster.Ordinal) {
 	fmt.Fprintf(w, "\n%s\n", p.bold("What happens now"))
 	for _, line := range v.now() {
 		fmt.Fprintln(w, "  "+line)
+	}
+	fmt.Fprintf(w, "\n%s\n", p.bold("Who may be promoted"))
+	for _, n := range v.Nodes {
+		if of == cluster.NoNode || of == cluster.Ordinal(n.Ordinal) {
+			fmt.Fprintf(w, "  %s: %s.\n", p.bold(n.Name), Standing(v, cluster.Ordinal(n.Ordinal)))
+		}
 	}
 	fmt.Fprintf(w, "\n%s\n", p.bold("If one died now"))
 	for _, n := range v.Nodes {

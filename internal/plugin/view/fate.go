@@ -13,7 +13,7 @@ func Fate(v View, n cluster.Ordinal) string {
 		return "there is no record: nobody is MAIN, and the bootstrap would go on without it as far as nothing can be lost by that"
 	}
 	node := v.Nodes[n]
-	if !node.up() && v.told() {
+	if !node.Up() && v.told() {
 		return "it is down already"
 	}
 	var text string
@@ -50,7 +50,7 @@ func (v View) fateOfMain(main Node) string {
 
 func (v View) successor(main Node) string {
 	for _, heir := range v.Nodes {
-		if !heir.Promotable || !heir.up() {
+		if !heir.Promotable || !heir.Up() {
 			continue
 		}
 		text := fmt.Sprintf("%s holds every acknowledged write and would be promoted in epoch %d; clients would be held meanwhile, and answers to writes in flight would be unknown", heir.Name, v.Record.Epoch+1)
@@ -70,7 +70,7 @@ func (v View) fateOfStandby(standby Node) string {
 	switch {
 	case main == nil:
 		return "the record names a MAIN that is no node of this release"
-	case v.told() && !main.up():
+	case v.told() && !main.Up():
 		return fmt.Sprintf("MAIN %s is down, and with it there would be one more copy less", main.Name)
 	case v.Record.Paused:
 		return "writes would be refused until it is back: decisions are paused, so nobody else takes the seat before resume"
@@ -93,7 +93,7 @@ func (v View) fateOfStandby(standby Node) string {
 func (v View) others(a, b Node) []string {
 	var rest []string
 	for _, n := range v.Nodes {
-		if n.Ordinal != a.Ordinal && n.Ordinal != b.Ordinal && n.up() && !n.Rebuilding && !n.Leaving {
+		if n.Ordinal != a.Ordinal && n.Ordinal != b.Ordinal && n.Up() && !n.Rebuilding && !n.Leaving {
 			rest = append(rest, n.Name)
 		}
 	}

@@ -138,9 +138,9 @@ func (v View) main() *Node {
 	return nil
 }
 
-// up reports whether the node is not known to be down. Without a leader its pod
+// Up reports whether the node is not known to be down. Without a leader its pod
 // counts.
-func (n Node) up() bool {
+func (n Node) Up() bool {
 	if n.Contact == unknown {
 		return n.Pod == nil || n.Pod.Phase == string(corev1.PodRunning)
 	}

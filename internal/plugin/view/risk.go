@@ -60,7 +60,7 @@ func changing(v View) (Risk, bool) {
 
 func alarmed(v View) (Risk, bool) {
 	main := v.main()
-	if v.told() && main != nil && !main.up() {
+	if v.told() && main != nil && !main.Up() {
 		text := fmt.Sprintf("MAIN %s does not answer, so clients are held", main.Name)
 		if v.Decision != "" {
 			text += ": " + v.Decision

@@ -152,7 +152,7 @@ func (n Node) state(p Paint) cell {
 
 func (n Node) lag(p Paint) cell {
 	switch {
-	case n.Lag == nil:
+	case n.Lag == nil || !n.Up(): // of a node that is down it is what it was
 		return plain("")
 	case *n.Lag < 0:
 		return p.bad(fmt.Sprintf("%d ahead", -*n.Lag))

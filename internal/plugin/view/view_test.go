@@ -209,6 +209,53 @@ func TestFate(t *testing.T) {
 	}
 }
 
+// TestStanding: why a node may not be promoted, and what to do about it.
+func TestStanding(t *testing.T) {
+	condition := func(name, message string) func(*staged.Cluster) {
+		return func(c *staged.Cluster) {
+			c.Status.Conditions = []api.Condition{{Name: "Flapping", Node: c.Node(2), Message: "something else"}, {Name: name, Node: c.Node(2), Message: message}}
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		world func(*staged.Cluster)
+		node  cluster.Ordinal
+		want  string
+	}{
+		{"MAIN", nil, 0, "it is MAIN"},
+		{"the standby", nil, 1, "yes: it is proven to hold every acknowledged write"},
+		{"another replica", nil, 2, "no: mg-memgraph-0 waits for the word of mg-memgraph-1 alone, which has the standby seat; what it has acknowledged may not be here yet. It takes the seat if mg-memgraph-1 fails, and kubectl memgraph switchover 2 has it take the seat and then be MAIN"},
+		{"a standby without a proof", func(c *staged.Cluster) { c.Record.Promotable = nil }, 1, "no: it has the standby seat, and no write was acknowledged through it yet; it counts with the first one"},
+		{"a standby that is down", func(c *staged.Cluster) { c.Status.Nodes[1].Contact = "refused" }, 1, "no: by the record it holds every acknowledged write, but it is down (refused). Next: kubectl -n shop describe pod mg-memgraph-1, and kubectl memgraph logs"},
+		{"down", func(c *staged.Cluster) {
+			c.Status.Nodes[2].Gone = true
+			c.Pods[2].Status.ContainerStatuses[0].State.Waiting = &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}
+		}, 2, "no: it is down (pod CrashLoopBackOff). Next: kubectl -n shop describe pod mg-memgraph-2, and kubectl memgraph logs"},
+		{"being rebuilt", func(c *staged.Cluster) { c.Record.Rebuilds = []cluster.Rebuild{{Node: 2}} }, 2, "no: its data are moved aside and it copies mg-memgraph-0 anew; it counts again when it has caught up"},
+		{"estranged", condition("Estranged", "it answers, but MAIN does not reach it"), 2, "no: it answers, but MAIN does not reach it. Next: kubectl memgraph rebuild 2 moves its data aside, deletes nothing, and has it copy mg-memgraph-0"},
+		{"ahead", condition("Ahead", "it is ahead of MAIN"), 2, "kubectl memgraph promote 2 --accept-data-loss makes it MAIN instead"},
+		{"unusable", condition("Unusable", "it cannot be used"), 2, "no: it cannot be used"},
+		{"told to stop", func(c *staged.Cluster) { c.Status.Nodes[2].Leaving = true }, 2, "no: it was told to stop"},
+		{"not listed", func(c *staged.Cluster) { c.Status.Nodes[0].Replicas = c.Status.Nodes[0].Replicas[:1] }, 2, "no: mg-memgraph-0 does not list it among its replicas"},
+		{"invalid", func(c *staged.Cluster) { c.Status.Nodes[0].Replicas[1].Status = "invalid" }, 2, "no: mg-memgraph-0 says of its replication: invalid"},
+		{"nobody has the seat", func(c *staged.Cluster) { c.Record.Seat, c.Record.Promotable = cluster.NoNode, nil }, 2, "no: nobody has the standby seat: mg-memgraph-0 acknowledges writes without waiting for anybody"},
+		{"no record", func(c *staged.Cluster) { c.Record, c.Status.Record = nil, nil }, 1, "no: there is no record, so nobody is proven to hold anything"},
+	} {
+		world := staged.New("mg")
+		if c.world != nil {
+			c.world(world)
+		}
+		if got := view.Standing(view.Of(world.Raw()), c.node); got != c.want && !strings.HasSuffix(got, c.want) {
+			t.Errorf("%s: %s\nwant %s", c.name, got, c.want)
+		}
+	}
+	raw := staged.New("mg").Raw()
+	raw.ConfigMap, raw.Missing = nil, []view.Missing{{What: view.RecordPart, Why: "it was not allowed"}}
+	if got := view.Standing(view.Of(raw), 1); got != "not known: the record could not be read" {
+		t.Errorf("without a record that can be read: %s", got)
+	}
+}
+
 // TestLease: who leads is by the lease only as long as it is fresh.
 func TestLease(t *testing.T) {
 	raw := staged.New("mg").Raw()

@@ -65,8 +65,11 @@ type Replica struct {
 	Status  Status
 	TS      int64     // last durable timestamp as MAIN knows it
 	Behind  int64     // 0 or negative: timestamps behind MAIN; positive: ahead, an alarm
-	Since   time.Time // when Status was first seen as it is; kept by Sighting.After
-	Ahead   time.Time // when Behind was first seen positive; zero if it is not
+	// Lag is for how long MAIN has had, in this term, more than the replica has. 0: it has
+	// all, or nobody knows. The core compares it and never computes it.
+	Lag   time.Duration
+	Since time.Time // when Status was first seen as it is; kept by Sighting.After
+	Ahead time.Time // when Behind was first seen positive; zero if it is not
 }
 
 // Whole reports whether r holds all that MAIN has, as far as MAIN knows.

@@ -45,8 +45,8 @@ type server struct {
 	rows       []Replica
 	lag        map[Ordinal]int64
 	slow       map[Ordinal]time.Duration // replicas that are a little behind, for so long
-	stuck      bool    // an aborted write has left its ASYNC replicas replicating
-	master     Ordinal // whom a replica obeys
+	stuck      bool                      // an aborted write has left its ASYNC replicas replicating
+	master     Ordinal                   // whom a replica obeys
 	born       Role
 }
 

@@ -178,7 +178,7 @@ var (
 	nodeDeltas = gauge("memgraph_node_unreleased_deltas",
 		"Old versions of data that the node keeps for transactions that are open (unreleased_delta_objects): one that is never ended makes this, and memory, grow."+figures, "node")
 	nodeTransactions = gauge("memgraph_node_transactions",
-		"Transactions open at the node, those of replication included, without the question itself."+figures, "node")
+		"Transactions open at the node, as far as the controller's user sees them, without the question itself."+figures, "node")
 
 	nodeFamilies = []*family{
 		nodeUp, nodeContact, nodeRole, nodeInSync, nodeReplication, nodeBehind, nodeLag, nodeVertices, nodeEdges, nodeInfo,

@@ -46,7 +46,7 @@ var apart = map[string][]string{
 	"internal/standin": {"internal/standin"},
 	"internal/sandbox": {
 		"internal/sandbox", "internal/api", "internal/app", "internal/dashboard", "internal/cluster", "internal/controller", "internal/election",
-		"internal/gateway", "internal/inmemory", "internal/memgraph", "internal/standin/control", "internal/aside",
+		"internal/gateway", "internal/inmemory", "internal/memgraph", "internal/metrics", "internal/standin/control", "internal/aside",
 		"internal/prestop",
 	},
 	"cmd/memgraph-controller": {

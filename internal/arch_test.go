@@ -63,6 +63,7 @@ var apart = map[string][]string{
 	"test/gatewaybench":    {"test/gatewaybench", "internal/bolt", "internal/gateway"},
 	"test/sim":             {"test/sim", "internal/cluster", "internal/controller", "internal/inmemory"},
 	"test/browser":         {"test/browser", "internal/api", "internal/app", "internal/cluster", "internal/controller", "internal/dashboard", "internal/sandbox"},
+	"test/board":           {"test/board", "internal/sandbox"},
 	"test/e2e":             {"test/e2e", "test/lab", "internal/api", "internal/sandbox/bench"},
 	"test/drivers":         {"test/drivers", "test/e2e", "internal/cluster", "internal/sandbox"},
 }

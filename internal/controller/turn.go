@@ -67,6 +67,15 @@ const (
 	waiting   = "wait"   // until a node answers, catches up or has ended what it began
 )
 
+// Parts returns every name that a part may have.
+func Parts() []string {
+	list := []string{recording, informing, looking, waiting}
+	for k := cluster.Promote; k <= cluster.Restart; k++ {
+		list = append(list, k.String())
+	}
+	return list
+}
+
 // turns follows the records of one term from reign to reign.
 type turns struct {
 	cause Cause

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -100,6 +101,11 @@ func (c *counts) demand(t *testing.T, w *world, from time.Time, cause Cause, mov
 	}
 	if n := len(got[0].Parts); sum != got[0].Took || !promoted || got[0].Parts[n-1].Name != waiting || got[0].Parts[n-1].Took < 0 {
 		t.Errorf("took %s, spent on %v; want parts that add up, with the promotion, and what was waited for last", got[0].Took, got[0].Parts)
+	}
+	for _, p := range got[0].Parts {
+		if !slices.Contains(Parts(), p.Name) {
+			t.Errorf("part %q is none of %v", p.Name, Parts())
+		}
 	}
 	if lost := cause == Failover || cause == Restart; lost != (got[0].Noticed > 0) || got[0].Noticed > 10*pace {
 		t.Errorf("%s was noticed after %s; want a moment if MAIN was lost, and nothing else", cause, got[0].Noticed)

@@ -139,6 +139,7 @@ var said = map[string][]string{
 	"memgraph_node_role":                       {"internal/cluster/cluster.go"},
 	"memgraph_cluster_promotions_total":        {"internal/controller/turn.go"},
 	"memgraph_controller_steps_total":          {"internal/metrics/metrics.go"},
+	"memgraph_controller_decisions_total":      {"internal/cluster/rule.go"},
 	"memgraph_controller_errors_total":         {"internal/metrics/metrics.go"},
 	"memgraph_gateway_connection_errors_total": {"internal/metrics/scrape.go"},
 }

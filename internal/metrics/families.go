@@ -130,11 +130,11 @@ var (
 	promotionTime = histogram("memgraph_cluster_promotion_duration_seconds",
 		"How long the record kept clients from MAIN: from the record that ended one reign, or had new work held so that it could end, to the one that serves. "+
 			"The time until a lost MAIN is noticed comes before that. "+
-			"Absent for a cause before its first, and never there for resumed.", turnBuckets, "cause")
+			"Never there for resumed.", turnBuckets, "cause")
 
 	promotionPart = histogram("memgraph_cluster_promotion_part_duration_seconds",
 		"What the time of memgraph_cluster_promotion_duration_seconds was spent on, by part: a kind of step (promote, mark, register, …), record (reading and writing it), inform (having every gateway hear of it), "+
-			"look (at the node a step has changed), and wait (until a node answers, catches up, or has ended what it began). The parts of one promotion add up to it. Absent for a pair before its first.", partBuckets, "cause", "part")
+			"look (at the node a step has changed), and wait (until a node answers, catches up, or has ended what it began). The parts of one promotion add up to it. Absent before the first of a cause, but for failover and switchover.", partBuckets, "cause", "part")
 	detectionDelay = histogram("memgraph_cluster_detection_delay_seconds",
 		"How long it took to notice and record that MAIN was lost: from when its connections broke, or from its last answer if they did not, to the record that ended its reign. "+
 			"With memgraph_cluster_promotion_duration_seconds this is all that clients waited. Cause is failover or restart.", turnBuckets, "cause")

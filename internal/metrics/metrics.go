@@ -91,6 +91,13 @@ func (m *Metrics) begin(nodes cluster.Topology) {
 	}
 	for _, c := range controller.Causes() {
 		m.turns.WithLabelValues(c.String())
+		if c != controller.Resumed { // nobody knows how long that took
+			m.turnTime.WithLabelValues(c.String())
+		}
+	}
+	for _, part := range controller.Parts() {
+		m.partTime.WithLabelValues(controller.Failover.String(), part)
+		m.partTime.WithLabelValues(controller.Switchover.String(), part)
 	}
 	for _, c := range []controller.Cause{controller.Failover, controller.Restart} {
 		m.noticed.WithLabelValues(c.String())

@@ -44,7 +44,7 @@ var (
 		"How long steps took, done or not. Absent for a kind before its first.", turnBuckets, "step")
 	decisions = counter("memgraph_controller_decisions_total",
 		"Decisions by the rule they came from and by what they came to: a record written, a step taken, a request answered and nothing else done (refused, mostly), or a wait. "+
-			"Rule steady waits while all is well, doubt while it is too early to call MAIN lost; none is the loop's own: it has no record or no lease, or asks the other controllers first. Absent for a pair before its first.",
+			"Rule steady waits while all is well, doubt while it is too early to call MAIN lost; none is the loop's own: it has no record or no lease, or asks the other controllers first. Absent for a pair before its first, but for records.",
 		"rule", "outcome")
 
 	loopFamilies = []*family{passes, passesGood, passesBad, passTime, decisions, errorCount, errorTime, recordWrites, steps, stepTime}

@@ -95,6 +95,9 @@ func (m *Metrics) begin(nodes cluster.Topology) {
 			m.turnTime.WithLabelValues(c.String())
 		}
 	}
+	for _, r := range cluster.Rules() {
+		m.decisions.WithLabelValues(r.String(), controller.ToRecord.String())
+	}
 	for _, part := range controller.Parts() {
 		m.partTime.WithLabelValues(controller.Failover.String(), part)
 		m.partTime.WithLabelValues(controller.Switchover.String(), part)

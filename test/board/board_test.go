@@ -55,7 +55,7 @@ type panel struct {
 	FieldConfig struct {
 		Defaults struct {
 			Unit, NoValue string
-			Min           *float64
+			Min, Max      *float64
 			Thresholds    struct{ Steps []threshold }
 			Mappings      []struct {
 				Options map[string]struct{ Text, Color string }

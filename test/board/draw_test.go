@@ -163,7 +163,7 @@ func (p *panel) graph(w *strings.Builder, from, to time.Time) {
 	bars, stacked := d.Custom.DrawStyle == "bars", d.Custom.Stacking.Mode == "normal"
 	wide, high := p.GridPos.W*column-gap-2, p.GridPos.H*row-gap-2-24-34
 	left, bottom := 52, high-16
-	low, top := scale(lines, stacked, d.Min)
+	low, top := scale(lines, stacked, d.Min, d.Max)
 	x := func(at time.Time) float64 {
 		return float64(left) + float64(wide-left-8)*at.Sub(from).Seconds()/to.Sub(from).Seconds()
 	}
@@ -207,7 +207,7 @@ func (p *panel) graph(w *strings.Builder, from, to time.Time) {
 }
 
 // scale returns the range of values that is drawn.
-func scale(lines []line, stacked bool, lowest *float64) (low, top float64) {
+func scale(lines []line, stacked bool, lowest, highest *float64) (low, top float64) {
 	low, top = math.Inf(1), math.Inf(-1)
 	sums := map[int64]float64{}
 	for _, l := range lines {
@@ -224,6 +224,9 @@ func scale(lines []line, stacked bool, lowest *float64) (low, top float64) {
 	}
 	if lowest != nil {
 		low = min(low, *lowest)
+	}
+	if highest != nil {
+		top = max(top, *highest)
 	}
 	if top <= low {
 		top = low + 1

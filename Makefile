@@ -62,6 +62,11 @@ dashboard: ## the dashboard in a browser while the sandbox fails over; pictures 
 	@command -v $${CHROMIUM:-chromium} >/dev/null || tools/apt.sh chromium
 	$(GO) test -tags browser -count 1 -v $(TESTARGS) ./test/browser
 
+.PHONY: board
+board: ## ask a real Prometheus all that Grafana's board asks, of a sandbox that fails over; picture in bin/board (2 minutes; installs Debian's prometheus and chromium if missing, as root)
+	@command -v $${PROMETHEUS:-prometheus} >/dev/null && command -v $${CHROMIUM:-chromium} >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus chromium fonts-dejavu-core; }
+	$(GO) test -tags board -count 1 -v $(TESTARGS) ./test/board
+
 .PHONY: scenarios
 scenarios: ## write down what the core decides now; then read git diff: a changed decision is a changed promise
 	$(GO) test ./internal/cluster -run TestScenarios -rewrite

@@ -46,7 +46,7 @@ var apart = map[string][]string{
 	"internal/standin": {"internal/standin"},
 	"internal/sandbox": {
 		"internal/sandbox", "internal/api", "internal/app", "internal/dashboard", "internal/cluster", "internal/controller", "internal/election",
-		"internal/gateway", "internal/inmemory", "internal/memgraph", "internal/standin/control", "internal/aside",
+		"internal/gateway", "internal/inmemory", "internal/memgraph", "internal/metrics", "internal/standin/control", "internal/aside",
 		"internal/prestop",
 	},
 	"cmd/memgraph-controller": {
@@ -63,6 +63,7 @@ var apart = map[string][]string{
 	"test/gatewaybench":    {"test/gatewaybench", "internal/bolt", "internal/gateway"},
 	"test/sim":             {"test/sim", "internal/cluster", "internal/controller", "internal/inmemory"},
 	"test/browser":         {"test/browser", "internal/api", "internal/app", "internal/cluster", "internal/controller", "internal/dashboard", "internal/sandbox"},
+	"test/board":           {"test/board", "internal/sandbox"},
 	"test/e2e":             {"test/e2e", "test/lab", "internal/api", "internal/sandbox/bench"},
 	"test/drivers":         {"test/drivers", "test/e2e", "internal/cluster", "internal/sandbox"},
 }

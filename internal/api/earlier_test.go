@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -185,7 +186,9 @@ func TestHistory(t *testing.T) {
 	x := well()
 	s := x.leading()
 	at := func(ms int) time.Time { return noon.Add(-time.Hour).Add(time.Duration(ms) * time.Millisecond) }
-	s.Comings = []app.Coming{{Epoch: 4, Served: true, Cause: controller.Failover, Moments: []app.Moment{
+	s.Comings = []app.Coming{{Epoch: 4, Served: true, Turn: controller.Turn{
+		Cause: controller.Failover, Noticed: 2 * time.Second, Parts: []controller.Part{{Name: "promote", Took: 30 * time.Millisecond}, {Name: "wait", Took: 10 * time.Millisecond}},
+	}, Moments: []app.Moment{
 		{At: at(0), What: "promoting", Why: "MAIN has ended"},
 		{At: at(1), What: "promote node 0", Step: true, Took: 30 * time.Millisecond},
 		{At: at(40), What: "serving"},
@@ -197,6 +200,9 @@ func TestHistory(t *testing.T) {
 	now, old := h.Reigns[0], h.Reigns[1]
 	if now.Epoch != 4 || now.Main != "mg-0" || !now.Ended.IsZero() || now.Lasted != 0 || now.Lost || now.Took != 0.04 || now.Cause != "failover" || len(now.Steps) != 3 {
 		t.Errorf("now %+v", now)
+	}
+	if p := now.Parts; now.Noticed != 2 || len(p) != 2 || p[0] != (Part{Name: "promote", Took: 0.03}) || p[1].Name != "wait" {
+		t.Errorf("noticed after %v s, spent on %+v", now.Noticed, p)
 	}
 	if p := now.Steps[1]; p.Kind != "step" || p.What != "promote node 0" || p.After != 0.001 || p.Took != 0.03 {
 		t.Errorf("step %+v", p)
@@ -269,4 +275,23 @@ func used(b *testing.B) time.Duration {
 func milliseconds(list []time.Duration, percent int) float64 {
 	slices.Sort(list)
 	return float64(list[len(list)*percent/100].Microseconds()) / 1000
+}
+
+// TestLagIsToldAndNoNews: a lag in seconds grows by itself, and is shown all the same.
+func TestLagIsToldAndNoNews(t *testing.T) {
+	row := func(lag time.Duration) Status {
+		return statusOf(app.Status{Snapshot: &controller.Snapshot{At: noon, Nodes: []cluster.Sighting{{
+			Contact: cluster.Answered, Replicas: []cluster.Replica{{Name: "mg-1", Node: 1, Behind: -3, Lag: lag}},
+		}}}}, Options{Topology: topology}, noon)
+	}
+	s, later := row(1500*time.Millisecond), row(time.Minute)
+	if got := s.Nodes[0].Replicas[0].Lag; got != 1.5 {
+		t.Errorf("lag of 1.5s is told as %v", got)
+	}
+	if !reflect.DeepEqual(s.still(), later.still()) {
+		t.Error("a lag that grows is news")
+	}
+	if later.Nodes[0].Replicas[0].Lag != 60 {
+		t.Error("what is left out of the comparison is left out of the answer")
+	}
 }

@@ -26,7 +26,17 @@ type Reign struct {
 	Lost   bool      `json:"lost"` // it ended because its MAIN failed
 	Cause  string    `json:"cause,omitempty"`
 	Took   float64   `json:"tookSeconds,omitempty"`
-	Steps  []Step    `json:"steps,omitempty"` // the oldest first
+	// Noticed is how long it took before that to notice that MAIN was lost; absent if it was
+	// not, or this replica did not lead.
+	Noticed float64 `json:"noticedSeconds,omitempty"`
+	Parts   []Part  `json:"parts,omitempty"` // what the time was spent on, where this replica led
+	Steps   []Step  `json:"steps,omitempty"` // the oldest first
+}
+
+// Part is what some of the time on the way to a reign was spent on.
+type Part struct {
+	Name string  `json:"name"` // a kind of step, or record, inform, look, wait
+	Took float64 `json:"tookSeconds"`
 }
 
 // Step is one thing on the way to a reign.
@@ -65,8 +75,11 @@ func historyOf(v app.Status, t cluster.Topology) History {
 
 // came returns r with how it came about.
 func (r Reign) came(c app.Coming) Reign {
-	if c.Cause != 0 {
-		r.Cause = c.Cause.String()
+	if c.Turn.Cause != 0 {
+		r.Cause, r.Noticed = c.Turn.Cause.String(), c.Turn.Noticed.Seconds()
+	}
+	for _, p := range c.Turn.Parts {
+		r.Parts = append(r.Parts, Part{Name: p.Name, Took: p.Took.Seconds()})
 	}
 	for _, m := range c.Moments {
 		s := Step{At: m.At, Kind: "stage", What: m.What, Why: m.Why, Failed: m.Failed, Took: m.Took.Seconds()}

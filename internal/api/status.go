@@ -85,6 +85,9 @@ type Row struct {
 	Mode   string `json:"mode"`
 	Status string `json:"status"`
 	Behind int64  `json:"behind"` // 0 or negative; positive is an alarm
+	// Lag is for how long MAIN has had more than this replica, as the leader has seen it;
+	// absent if it has all, or that is not known.
+	Lag float64 `json:"lagSeconds,omitempty"`
 }
 
 // Condition is one thing a human may need to know.
@@ -180,6 +183,14 @@ func (s Status) still() Status {
 	if s.Gateway.Held > 0 {
 		s.Gateway.LongestHold = 0 // it grows
 	}
+	s.Nodes = slices.Clone(s.Nodes)
+	for i := range s.Nodes {
+		rows := slices.Clone(s.Nodes[i].Replicas)
+		for j := range rows {
+			rows[j].Lag = 0 // so does this
+		}
+		s.Nodes[i].Replicas = rows
+	}
 	return s
 }
 
@@ -240,7 +251,7 @@ func nodeOf(s cluster.Sighting, n cluster.Ordinal, rec *cluster.Record, t cluste
 		if r.Ghost {
 			status = "ghost"
 		}
-		shown.Replicas = append(shown.Replicas, Row{Name: r.Name, Mode: r.Mode.String(), Status: status, Behind: r.Behind})
+		shown.Replicas = append(shown.Replicas, Row{Name: r.Name, Mode: r.Mode.String(), Status: status, Behind: r.Behind, Lag: r.Lag.Seconds()})
 	}
 	return shown
 }

@@ -103,7 +103,10 @@ func New(o Options) (*Replica, error) {
 		return nil, err
 	}
 	r := &Replica{opt: o, nodes: nodes, elector: elector, route: routes{topology: o.Topology}}
-	r.meter.journal, r.meter.next = &r.journal, o.Meter
+	r.meter.journal, r.meter.Meter = &r.journal, o.Meter
+	if o.Meter == nil {
+		r.meter.Meter = controller.Uncounted{}
+	}
 	doors := o.Gateway
 	doors.Confirmer, doors.Current, doors.Address, doors.ServerTLS, doors.Log = confirmer{nodes}, r.current, o.Address, o.ServerTLS, o.Log
 	if r.gateway, err = gateway.New(doors); err != nil {
@@ -348,6 +351,8 @@ type Status struct {
 	Passes  Passes
 	Comings []Coming // how the last reigns came about, as far as this replica saw it, oldest first
 
+	LeaseAge time.Duration // since the lease was last renewed; 0 unless this replica leads
+
 	Stalled time.Duration // how long the loop of this leader has been stuck; 0: it is not
 }
 
@@ -393,5 +398,6 @@ func (r *Replica) Status() Status {
 		Identity: r.opt.Identity, Version: r.opt.Version, Heard: r.heard.Load(), Leading: r.elector.Leading(), Leader: r.elector.Leader(),
 		Record: r.record.Load(), Snapshot: r.snapshot.Load(), Gateway: r.gateway.Stats(),
 		TermsBegun: begun, TermsEnded: ended, Passes: r.meter.counted(), Comings: r.journal.comings(), Stalled: r.stalled(),
+		LeaseAge: r.elector.Age(),
 	}
 }

@@ -25,9 +25,9 @@ type Moment struct {
 // what ended the reign before, or had new work held so that it could end.
 type Coming struct {
 	Epoch   cluster.Epoch
-	Moments []Moment         // by time
-	Served  bool             // it has come to serve; what came later is not kept
-	Cause   controller.Cause // zero unless this replica led when it began to serve
+	Moments []Moment        // by time
+	Served  bool            // it has come to serve; what came later is not kept
+	Turn    controller.Turn // zero unless this replica led when it began to serve
 }
 
 // comings is how many a replica remembers: as many as the record has reigns.
@@ -109,7 +109,7 @@ func (j *journal) turned(t controller.Turn) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if c := j.at(j.known, false); c != nil {
-		c.Cause = t.Cause
+		c.Turn = t
 	}
 }
 

@@ -101,8 +101,8 @@ func TestJournalKeepsTheLeadersSteps(t *testing.T) {
 	if m := c.Moments[2]; !m.Failed || m.Why != "busy" {
 		t.Errorf("failed step %+v", m)
 	}
-	if c.Cause != controller.Failover {
-		t.Errorf("cause %s", c.Cause)
+	if c.Turn.Cause != controller.Failover {
+		t.Errorf("cause %s", c.Turn.Cause)
 	}
 }
 
@@ -132,11 +132,11 @@ func TestJournalForgetsTheOldest(t *testing.T) {
 
 func TestMeterCountsPassesAndTellsOn(t *testing.T) {
 	var j journal
-	m := meter{journal: &j}
-	m.next = &meter{journal: &journal{}}
+	next := &meter{journal: &journal{}, Meter: controller.Uncounted{}}
+	m := meter{journal: &j, Meter: next}
 	m.Passed(time.Second, nil)
 	m.Passed(2*time.Second, ErrCrashed)
-	for name, p := range map[string]Passes{"own": m.counted(), "next": m.next.(*meter).counted()} {
+	for name, p := range map[string]Passes{"own": m.counted(), "next": next.counted()} {
 		if p.Total != 2 || p.Failed != 1 || p.Took != 2*time.Second || !errors.Is(p.Err, ErrCrashed) || p.Last.IsZero() {
 			t.Errorf("%s: %+v", name, p)
 		}

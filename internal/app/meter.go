@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"memgraph-controller/internal/cluster"
 	"memgraph-controller/internal/controller"
 )
 
@@ -16,11 +15,12 @@ type Passes struct {
 	Err           error         // why the last one could not read or write the record
 }
 
-// meter counts passes and notes the causes of reigns, then tells another Meter.
+// meter counts passes and notes how reigns came about, beside another Meter, which is
+// told of all.
 type meter struct {
+	controller.Meter
 	passes  atomic.Pointer[Passes]
 	journal *journal
-	next    controller.Meter // nil: nobody else counts
 }
 
 // counted returns the passes so far.
@@ -40,29 +40,11 @@ func (m *meter) Passed(took time.Duration, err error) {
 	}
 	p.Last, p.Took, p.Err = time.Now(), took, err
 	m.passes.Store(&p)
-	if m.next != nil {
-		m.next.Passed(took, err)
-	}
-}
-
-// Recorded implements controller.Meter.
-func (m *meter) Recorded() {
-	if m.next != nil {
-		m.next.Recorded()
-	}
-}
-
-// Stepped implements controller.Meter.
-func (m *meter) Stepped(k cluster.Kind, f cluster.Failure, took time.Duration) {
-	if m.next != nil {
-		m.next.Stepped(k, f, took)
-	}
+	m.Meter.Passed(took, err)
 }
 
 // Turned implements controller.Meter.
 func (m *meter) Turned(t controller.Turn) {
 	m.journal.turned(t)
-	if m.next != nil {
-		m.next.Turned(t)
-	}
+	m.Meter.Turned(t)
 }

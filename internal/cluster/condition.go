@@ -27,6 +27,9 @@ type Condition struct {
 	Message  string
 }
 
+// Unprotected names the condition under which MAIN acknowledges writes that nobody else holds.
+const Unprotected = "Unprotected"
+
 // conditions lists what is true beyond the decision, in a stable order.
 func (in Input) conditions() []Condition {
 	var list []Condition
@@ -65,7 +68,7 @@ func (in Input) recordConditions(add func(string, Severity, Ordinal, string, ...
 	}
 	open := rec.Stage == Serving || rec.Stage == Quiescing
 	if open && len(rec.Promotable) == 0 && len(in.Nodes) > 1 {
-		add("Unprotected", Alarm, NoNode, "acknowledged writes are on one node only, until a replica has the standby seat again")
+		add(Unprotected, Alarm, NoNode, "acknowledged writes are on one node only, until a replica has the standby seat again")
 	}
 	if rec.Main < 0 || int(rec.Main) >= len(in.Nodes) {
 		return

@@ -24,6 +24,7 @@ type Decision struct {
 	Record *Record // to be written before anything else is done
 	Step   Step    // Kind NoStep if there is none
 	Why    string  // never empty
+	Rule   Rule    // which rule this came from
 	Wake   time.Duration
 	// Inform says that Step lets a process in again that was MAIN of the reign before:
 	// every gateway must have heard of this one first.
@@ -74,27 +75,27 @@ func (in Input) known() *Record {
 
 func (in Input) decide() Decision {
 	if d, ok := in.requested(); ok {
-		return d
+		return d.by(RuleRequest)
 	}
 	if in.Record == nil {
-		return in.bootstrap()
+		return in.bootstrap().by(RuleBootstrap)
 	}
 	rec := in.Record
 	switch {
 	case len(in.Nodes) == 0:
-		return wait("there are no nodes to decide about")
+		return wait("there are no nodes to decide about").by(RuleNodes)
 	case rec.Main < 0 || int(rec.Main) >= len(in.Nodes):
-		return wait("the record names %s as MAIN, but there are only %d nodes; scale up again, or correct masterIndex", rec.Main, len(in.Nodes))
+		return wait("the record names %s as MAIN, but there are only %d nodes; scale up again, or correct masterIndex", rec.Main, len(in.Nodes)).by(RuleNodes)
 	case rec.Paused && rec.Stage == Serving:
-		return wait("paused by request; resume to go on")
+		return wait("paused by request; resume to go on").by(RulePaused)
 	case rec.Paused && rec.Stage == Quiescing:
 		next := rec.clone()
 		next.Stage, next.Target = Serving, NoNode
-		return record(next, "paused by request: new work is let in again first")
+		return record(next, "paused by request: new work is let in again first").by(RulePaused)
 	case rec.Stage == Promoting:
-		return in.promoting()
+		return in.promoting().by(RulePromotion)
 	case rec.Stage == Demoting:
-		return in.demoting()
+		return in.demoting().by(RuleDemotion)
 	default:
 		return in.reigning()
 	}
@@ -109,9 +110,9 @@ func (in Input) reigning() Decision {
 		d.Settled = in.Record.Stage == Serving && !in.Record.Switchover.Wanted()
 		return d
 	case mainDoubtful:
-		return wait("%s", why).within(left)
+		return wait("%s", why).within(left).by(RuleDoubt)
 	default:
-		return in.failed().failover(why)
+		return in.failed().failover(why).by(RuleFailover)
 	}
 }
 

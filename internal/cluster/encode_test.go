@@ -122,6 +122,7 @@ func TestPolicyNamesWhatIsWrong(t *testing.T) {
 		"quiesce-for":       func(p *Policy) { p.QuiesceFor = 0 },
 		"bootstrap-timeout": func(p *Policy) { p.BootstrapTimeout = 0 },
 		"max-lag":           func(p *Policy) { p.MaxLag = -1 },
+		"max-lag-time":      func(p *Policy) { p.MaxLagTime = -1 },
 		"durability":        func(p *Policy) { p.Durability = 7 },
 	} {
 		p := DefaultPolicy()

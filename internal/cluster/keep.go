@@ -10,39 +10,54 @@ import (
 // promise, then who shall protect it, then its registrations, then the rest.
 func (in Input) keep() Decision {
 	if s := in.Nodes[in.Record.Main]; !s.Listed || !s.Version.Known() {
-		return wait("MAIN %s answers, but has not told its version and replicas", in.name(in.Record.Main)).within(watchSoon * 20)
+		return wait("MAIN %s answers, but has not told its version and replicas", in.name(in.Record.Main)).within(watchSoon * 20).by(RuleUnread)
 	}
 	if d, ok := in.weaken(); ok {
-		return d
+		return d.by(RuleWeaken)
 	}
 	if in.Record.Stage == Quiescing && in.Record.Target != NoNode {
-		return in.handOver()
+		return in.handOver().by(RuleHandover)
 	}
 	if d, ok := in.demoteOthers(); ok {
-		return d
+		return d.by(RuleSecondMain)
 	}
 	if d, ok := in.wanted(); ok {
-		return d
+		return d.by(RuleSwitchover)
 	}
 	seat, changed := in.chooseSeat()
 	if changed {
-		return seat
+		return seat.by(RuleSeat)
 	}
 	if d, ok := in.register(); ok {
-		return d
+		return d.by(RuleRegister)
 	}
 	if d, ok := in.strengthen(); ok {
-		return d
+		return d.by(RuleStrengthen)
 	}
 	if in.Record.Stage == Quiescing {
-		return record(in.release(in.Record.clone()), "new work is let in again")
+		return record(in.release(in.Record.clone()), "new work is let in again").by(RuleRelease)
 	}
-	for _, rule := range []func() (Decision, bool){in.leave, in.switchover, in.rebuild, in.refresh, in.bookkeep} {
-		if d, ok := rule(); ok {
-			return d
+	return in.tend(seat.Wake)
+}
+
+// tend is what can wait until MAIN's registrations are in order; wake is when at the
+// latest to look at those again.
+func (in Input) tend(wake time.Duration) Decision {
+	for _, next := range []struct {
+		rule   Rule
+		decide func() (Decision, bool)
+	}{
+		{RuleLeave, in.leave},
+		{RuleSwitchover, in.switchover},
+		{RuleRebuild, in.rebuild},
+		{RuleRefresh, in.refresh},
+		{RuleBooks, in.bookkeep},
+	} {
+		if d, ok := next.decide(); ok {
+			return d.by(next.rule)
 		}
 	}
-	return in.steady().within(seat.Wake)
+	return in.steady().within(wake).by(RuleSteady)
 }
 
 // steady says how things are when there is nothing to do.
@@ -294,7 +309,7 @@ func (in Input) readers() []Ordinal {
 	for _, n := range in.others(in.Record.Main) {
 		r, ok := in.Nodes[in.Record.Main].Replica(n)
 		s := in.Nodes[n]
-		if !ok || r.Ghost || !s.is(RoleReplica) || s.Leaving || in.unusable(n) != "" || in.replaced(n) || r.Behind < -in.Policy.MaxLag || r.ahead(in.Now) {
+		if !ok || r.Ghost || !s.is(RoleReplica) || s.Leaving || in.unusable(n) != "" || in.replaced(n) || in.stale(r) || r.ahead(in.Now) {
 			continue
 		}
 		was := slices.Contains(in.Record.Readers, n)
@@ -308,6 +323,12 @@ func (in Input) readers() []Ordinal {
 		}
 	}
 	return list
+}
+
+// stale reports whether r is too far behind MAIN to be read from.
+func (in Input) stale(r Replica) bool {
+	limit := in.Policy.MaxLagTime
+	return r.Behind < -in.Policy.MaxLag || limit > 0 && r.Lag > limit
 }
 
 // databases returns the database_uuids known to be this cluster's, with those of

@@ -52,6 +52,23 @@ type Data struct {
 	Mode     string // storage_mode, e.g. IN_MEMORY_TRANSACTIONAL
 }
 
+// Figure is a number that a node may not have told. The zero value is not known.
+type Figure struct {
+	Known bool
+	Value int64
+}
+
+// Usage is what a node says it occupies. It is for people and alerts: no decision looks
+// at it. The zero value knows nothing.
+type Usage struct {
+	Resident     Figure // bytes of memory its process has
+	Tracked      Figure // bytes of memory that count against Limit
+	Limit        Figure // bytes beyond which it refuses writes; not known if there is no limit
+	Disk         Figure // bytes of its database on disk
+	Deltas       Figure // old versions of data that it keeps for open transactions
+	Transactions Figure // open, without the one of who asks
+}
+
 // Empty reports whether the node is known to hold no graph.
 func (d Data) Empty() bool { return d.Known && d.Vertices == 0 && d.Edges == 0 }
 
@@ -63,10 +80,13 @@ type Replica struct {
 	Mode    Mode
 	Ghost   bool // data_info {}: listed, but neither replicating nor protecting
 	Status  Status
-	TS      int64     // last durable timestamp as MAIN knows it
-	Behind  int64     // 0 or negative: timestamps behind MAIN; positive: ahead, an alarm
-	Since   time.Time // when Status was first seen as it is; kept by Sighting.After
-	Ahead   time.Time // when Behind was first seen positive; zero if it is not
+	TS      int64 // last durable timestamp as MAIN knows it
+	Behind  int64 // 0 or negative: timestamps behind MAIN; positive: ahead, an alarm
+	// Lag is for how long MAIN has had, in this term, more than the replica has. 0: it has
+	// all, or nobody knows. The core compares it and never computes it.
+	Lag   time.Duration
+	Since time.Time // when Status was first seen as it is; kept by Sighting.After
+	Ahead time.Time // when Behind was first seen positive; zero if it is not
 }
 
 // Whole reports whether r holds all that MAIN has, as far as MAIN knows.
@@ -100,6 +120,7 @@ type Sighting struct {
 	Replicas []Replica // only of a MAIN
 	Listed   bool      // Replicas were read; an unread list is not an empty one
 	Data     Data
+	Usage    Usage // as of some seconds ago at most
 	WAL      Truth // --storage-wal-enabled
 	Version  Version
 

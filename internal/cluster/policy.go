@@ -49,7 +49,10 @@ type Policy struct {
 	BootstrapTimeout time.Duration
 	// MaxLag is how many timestamps a replica may be behind and still be read
 	// from through the read-only door.
-	MaxLag     int64
+	MaxLag int64
+	// MaxLagTime is for how long MAIN may have had more than a replica that is still read
+	// from; 0: for however long.
+	MaxLagTime time.Duration
 	Durability Durability
 }
 
@@ -79,6 +82,7 @@ func (p Policy) Validate() error {
 	atLeast("seat-wait", p.SeatWait, 0)
 	atLeast("quiesce-for", p.QuiesceFor, 50*time.Millisecond)
 	atLeast("bootstrap-timeout", p.BootstrapTimeout, time.Second)
+	atLeast("max-lag-time", p.MaxLagTime, 0)
 	if p.SeatWait > p.FailAfter {
 		errs = append(errs, fmt.Errorf("seat-wait %s: want at most fail-after, which is %s", p.SeatWait, p.FailAfter))
 	}

@@ -175,6 +175,9 @@ func (c *chaos) step(t *testing.T) {
 	if after := c.copyOf(in); !reflect.DeepEqual(before, after) {
 		c.fatal(t, "Decide changed its input")
 	}
+	if d.Rule == NoRule {
+		c.fatal(t, "no rule has decided: %s", d.Why)
+	}
 	c.judge(t, in, d)
 	c.requests = slices.DeleteFunc(c.requests, func(r Request) bool { return slices.Contains(d.Handled, r.ID) })
 	switch {

@@ -292,5 +292,5 @@ func (in Input) disinherit(d Decision) Decision {
 	}
 	next := in.Record.clone()
 	next.Heirs = slices.DeleteFunc(next.Heirs, func(q Proof) bool { return q.Node == p.Node })
-	return record(next, "%s is no heir any more: %s", in.name(p.Node), doubt)
+	return record(next, "%s is no heir any more: %s", in.name(p.Node), doubt).by(RuleHeir)
 }

@@ -16,7 +16,7 @@ import (
 // promise.
 //
 // Commands: cluster N (fresh, settled), nodes N (fresh, undecided); crash, up, leave, silent, speak, wipe,
-// restart, reboot, diverge, unregister, write, data, lag, say, set, opinions change the world; fail STEP FAILURES makes a
+// restart, reboot, diverge, unregister, write, data, lag, slow, say, set, opinions change the world; policy turns a knob; fail STEP FAILURES makes a
 // step fail; record KEY=VALUE… writes a record by hand, forget deletes it; lead starts a new term;
 // request asks for something (a second one at once, if nothing was decided since); settle D decides and acts for D and prints all of it; wait D lets time pass
 // undecided; status prints record, roles and conditions.
@@ -107,6 +107,14 @@ func (w *world) command(d *datadriven.TestData) error {
 		for _, s := range w.nodes {
 			s.lag[Ordinal(n)] = v
 		}
+	case "slow":
+		by, err := time.ParseDuration(word(1))
+		if err != nil {
+			return err
+		}
+		for _, s := range w.nodes {
+			s.slow[Ordinal(n)] = by
+		}
 	case "set":
 		return w.set(n, args[1:])
 	case "opinions":
@@ -115,8 +123,15 @@ func (w *world) command(d *datadriven.TestData) error {
 			w.opinions[Ordinal(n)] = append(w.opinions[Ordinal(n)], Opinion{From: "peer", Contact: map[string]Contact{"reach": Answered, "lost": Silent}[a]})
 		}
 	case "policy":
-		if word(0) == "strict" {
+		switch word(0) {
+		case "strict":
 			w.policy.Durability = Strict
+		case "max-lag-time":
+			by, err := time.ParseDuration(word(1))
+			if err != nil {
+				return err
+			}
+			w.policy.MaxLagTime = by
 		}
 	case "fail":
 		var list []Failure

@@ -44,8 +44,9 @@ type server struct {
 	foreign    string // data nobody acknowledged: refused with error 3
 	rows       []Replica
 	lag        map[Ordinal]int64
-	stuck      bool    // an aborted write has left its ASYNC replicas replicating
-	master     Ordinal // whom a replica obeys
+	slow       map[Ordinal]time.Duration // replicas that are a little behind, for so long
+	stuck      bool                      // an aborted write has left its ASYNC replicas replicating
+	master     Ordinal                   // whom a replica obeys
 	born       Role
 }
 
@@ -54,7 +55,7 @@ func newWorld(n int) *world {
 	w.term = w.now
 	for i := range n {
 		w.topology = append(w.topology, Node{Name: fmt.Sprintf("memgraph-%d", i), Bolt: fmt.Sprintf("10.0.0.%d:7687", i), Replication: fmt.Sprintf("10.0.0.%d:10000", i)})
-		w.nodes = append(w.nodes, &server{up: true, runs: 1, boot: "b1", role: RoleReplica, born: RoleReplica, uuid: fmt.Sprintf("u%d", i), version: Version{3, 12, 0}, wal: Yes, mode: "IN_MEMORY_TRANSACTIONAL", lag: map[Ordinal]int64{}, master: NoNode})
+		w.nodes = append(w.nodes, &server{up: true, runs: 1, boot: "b1", role: RoleReplica, born: RoleReplica, uuid: fmt.Sprintf("u%d", i), version: Version{3, 12, 0}, wal: Yes, mode: "IN_MEMORY_TRANSACTIONAL", lag: map[Ordinal]int64{}, slow: map[Ordinal]time.Duration{}, master: NoNode})
 	}
 	w.sighted = make([]Sighting, n)
 	for i := range w.sighted { // they have answered for long
@@ -111,6 +112,8 @@ func (w *world) row(n Ordinal, r Replica) Replica {
 		r.Status, r.Behind = Ready, w.nodes[n].lag[r.Node]
 	case w.nodes[n].lag[r.Node] < 0:
 		r.Status, r.Behind = Recovering, w.nodes[n].lag[r.Node]
+	case w.nodes[n].slow[r.Node] > 0:
+		r.Status, r.Behind, r.Lag = Replicating, -1, w.nodes[n].slow[r.Node]
 	case w.nodes[n].stuck && r.Mode == Async:
 		r.Status = Replicating
 	default:

@@ -49,6 +49,7 @@ type Config struct {
 	FailAfter, StandbyGrace, SeatWait time.Duration
 	BootstrapTimeout                  time.Duration
 	MaxLag                            int64
+	MaxLagTime                        time.Duration
 	Durability                        cluster.Durability
 	LogLevel                          slog.Level
 	LogFormat                         string // text or json
@@ -68,7 +69,7 @@ func (c Config) Credentials() memgraph.Credentials {
 func (c Config) Policy() cluster.Policy {
 	p := cluster.DefaultPolicy()
 	p.FailAfter, p.StandbyGrace, p.SeatWait = c.FailAfter, c.StandbyGrace, c.SeatWait
-	p.BootstrapTimeout, p.MaxLag, p.Durability = c.BootstrapTimeout, c.MaxLag, c.Durability
+	p.BootstrapTimeout, p.MaxLag, p.MaxLagTime, p.Durability = c.BootstrapTimeout, c.MaxLag, c.MaxLagTime, c.Durability
 	return p
 }
 

@@ -89,7 +89,7 @@ func TestEverySettingIsReadFromFlagAndEnvironment(t *testing.T) {
 		"MEMGRAPH_TLS_ENABLED": {"true", "false"}, "MEMGRAPH_TLS_CA_PATH": {"/a2", "/a3"},
 		"STATE_CONFIGMAP": {"m1.x", "m2.x"}, "LEASE_NAME": {"l1.x", "l2.x"}, "LEASE_DURATION": {"20s", "30s"},
 		"RENEW_DEADLINE": {"7s", "8s"}, "RETRY_PERIOD": {"1s", "3s"}, "FAIL_AFTER": {"500ms", "4s"},
-		"STANDBY_GRACE": {"0s", "1s"}, "SEAT_WAIT": {"0s", "1s"}, "BOOTSTRAP_TIMEOUT": {"1s", "9h"}, "MAX_LAG": {"0", "9000000000"},
+		"STANDBY_GRACE": {"0s", "1s"}, "SEAT_WAIT": {"0s", "1s"}, "BOOTSTRAP_TIMEOUT": {"1s", "9h"}, "MAX_LAG": {"0", "9000000000"}, "MAX_LAG_TIME": {"0s", "1m"},
 		"DURABILITY": {"strict", "available"}, "LOG_LEVEL": {"debug", "error"}, "LOG_FORMAT": {"json", "text"}, "LOG_ADD_SOURCE": {"true", "false"},
 	} {
 		args = append(args, "--"+strings.ToLower(strings.ReplaceAll(name, "_", "-"))+"="+pair[0])

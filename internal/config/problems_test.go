@@ -95,7 +95,7 @@ func TestBoundsOfPolicyAndLease(t *testing.T) {
 	for _, s := range run.settings {
 		low := map[string][2]string{
 			"FAIL_AFTER": {"500ms", "499ms"}, "STANDBY_GRACE": {"0s", "-1ns"}, "SEAT_WAIT": {"0s", "-1ns"},
-			"BOOTSTRAP_TIMEOUT": {"1s", "999ms"}, "MAX_LAG": {"0", "-1"}, "LEASE_DURATION": {"11s", "999ms"},
+			"BOOTSTRAP_TIMEOUT": {"1s", "999ms"}, "MAX_LAG": {"0", "-1"}, "MAX_LAG_TIME": {"0s", "-1s"}, "LEASE_DURATION": {"11s", "999ms"},
 		}[s.name]
 		if low[0] == "" {
 			continue

@@ -2,9 +2,8 @@ package controller
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -115,17 +114,23 @@ type Loop struct {
 		at   time.Time
 	}
 	reigned time.Time // when the present promotion was recorded
-	turns   turns
-	answer  string // the last one, after the request's ID
-	moved   atomic.Pointer[time.Time]
-	news    news
-	wg      sync.WaitGroup
+	heard   struct {  // when the recorded MAIN last answered as such in this term
+		node cluster.Ordinal
+		at   time.Time
+	}
+	trail  trail // of that MAIN
+	turns  turns
+	bare   time.Time // since when writes are unprotected and not yet counted; zero: they are not
+	answer string    // the last one, after the request's ID
+	moved  atomic.Pointer[time.Time]
+	news   news
+	wg     sync.WaitGroup
 }
 
 // New returns a loop for one term. It has seen nobody.
 func New(o Options) *Loop {
 	if o.Meter == nil {
-		o.Meter = uncounted{}
+		o.Meter = Uncounted{}
 	}
 	l := &Loop{
 		Options:  o,
@@ -203,7 +208,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 	for n := range l.Topology {
 		l.wg.Go(func() {
-			if err := l.Nodes.Watch(ctx, cluster.Ordinal(n), l.probes[n].hint); err != nil {
+			if err := l.Nodes.Watch(ctx, cluster.Ordinal(n), l.probes[n].shaken); err != nil {
 				l.Log.Error("watch ended; the node is still looked at twice a second", "node", l.Topology.Name(cluster.Ordinal(n)), "err", err)
 			}
 		})
@@ -216,6 +221,7 @@ func (l *Loop) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		l.Meter.Passed(time.Since(began), err)
+		l.bares(d, err)
 		l.publish(d, err)
 		l.ask(ctx)
 		l.name(ctx)
@@ -261,23 +267,18 @@ func (l *Loop) pass(ctx context.Context) (cluster.Decision, error) {
 		l.drain()
 		d = cluster.Decide(l.input())
 		if l.unheard() {
+			l.Meter.Decided(cluster.NoRule, ToWait)
 			return cluster.Decision{Why: "MAIN does not answer here; the other controllers are asked first", Wake: probeTimeout, Conditions: d.Conditions}, nil
 		}
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return d, nil
+		}
+		l.Meter.Decided(d.Rule, outcome(d))
+		switch {
 		case d.Record != nil:
-			prev := l.rec
-			if err := l.write(ctx, *d.Record, d.Why); err != nil {
-				if len(d.Handled) > 0 {
-					l.unsure = &d
-				}
+			if err := l.decided(ctx, d); err != nil {
 				return d, err
 			}
-			if turn, over := l.turns.recorded(prev, l.rec, len(d.Handled) > 0, time.Now()); over {
-				l.Meter.Turned(turn)
-			}
-			l.handled(d)
 		case d.Step.Kind != cluster.NoStep:
 			if !l.Leading() {
 				return cluster.Decision{Why: "the lease has ended: nothing more is done", Wake: time.Second}, nil
@@ -319,155 +320,24 @@ func (l *Loop) handled(d cluster.Decision) {
 	}
 }
 
-// load reads the record if it may have changed, and makes it this leader's own:
-// from then on a deposed leader's write conflicts (P8).
-func (l *Loop) load(ctx context.Context) error {
-	if l.loaded {
-		return nil
+// bares counts the time that MAIN acknowledges writes unprotected, from one pass to the
+// next. A pass without the record knows nothing new.
+func (l *Loop) bares(d cluster.Decision, err error) {
+	now := time.Now()
+	if !l.bare.IsZero() {
+		l.Meter.Unprotected(now.Sub(l.bare))
+		l.bare = now
 	}
-	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
-	defer cancel()
-	rec, version, err := l.Records.Load(ctx)
 	if err != nil {
-		return fmt.Errorf("read the record: %w", err)
-	}
-	if err := l.deposed(ctx, rec); err != nil {
-		return err
-	}
-	if rec == nil && l.rec != nil {
-		l.Last, l.own = l.rec, l.claimed
-	}
-	l.rec, l.version, l.loaded = rec, version, true
-	if d := l.unsure; d != nil && rec != nil && rec.Request == d.Record.Request {
-		l.handled(*d) // it was written, only the answer was lost
-	}
-	l.unsure = nil
-	if rec == nil || l.claimed && rec.Leader == l.Identity {
-		return nil
-	}
-	if err := l.write(ctx, *rec, "a new leader took over"); err != nil {
-		l.loaded = false
-		return err
-	}
-	return nil
-}
-
-// deposed asks the API server whose the lease is, before a record is made this
-// controller's own: by its own clock, which may have stood still with its machine,
-// it may believe to lead when another one does.
-func (l *Loop) deposed(ctx context.Context, rec *cluster.Record) error {
-	own := rec != nil && l.claimed && rec.Leader == l.Identity
-	if own || l.Holds == nil {
-		return nil
-	}
-	if err := l.Holds(ctx); err != nil {
-		return fmt.Errorf("nothing is done here: %w", err)
-	}
-	return nil
-}
-
-// write replaces the record. On a conflict the record is read again first.
-func (l *Loop) write(ctx context.Context, next cluster.Record, why string) error {
-	if !l.Leading() {
-		return errors.New("write the record: the lease has ended")
-	}
-	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
-	defer cancel()
-	next.Leader, next.Version = l.Identity, l.Version
-	next.LastUpdated = time.Now().UTC().Truncate(time.Millisecond)
-	version, err := l.Records.Swap(ctx, l.version, next)
-	if err != nil {
-		l.loaded = false
-		return fmt.Errorf("write the record: %w", err)
-	}
-	prev := l.rec
-	l.rec, l.version, l.claimed, l.wrote = &next, version, true, time.Now()
-	if next.Stage == cluster.Promoting && (prev == nil || prev.Epoch != next.Epoch) {
-		l.reigned = time.Now()
-	}
-	l.news.recorded(prev, next, why, l.reigned)
-	l.Meter.Recorded()
-	l.reached(next.Stage.String())
-	return nil
-}
-
-func (l *Loop) reached(point string) {
-	if l.Reached != nil {
-		l.Reached(point)
-	}
-}
-
-// act takes one step, notes what became of it, and looks at the node again.
-func (l *Loop) act(ctx context.Context, d cluster.Decision) {
-	s := d.Step
-	if d.Inform && l.Inform != nil {
-		told, cancel := context.WithTimeout(ctx, informTimeout)
-		l.Inform(told, *l.rec)
-		cancel()
-	}
-	began := time.Now()
-	err := l.do(ctx, s)
-	if ctx.Err() != nil {
 		return
 	}
-	a, took := l.note(s, err), time.Since(began)
-	l.news.stepped(d, a, err, took)
-	l.Meter.Stepped(s.Kind, a.Failure, took)
-	if err == nil {
-		l.reached(s.Kind.String())
-	}
-	l.probes[s.Node].invalidate()
-	if s.Kind == cluster.Register {
-		// It takes over MAIN's database: what it said of its own is over.
-		l.probes[s.Replica].invalidate()
-		l.nodes[s.Replica].Data = cluster.Data{}
-		l.probes[s.Replica].hint()
-	}
-	if s.Kind == cluster.Restart {
-		l.platform()
-		l.probes[s.Node].hint()
-		return
-	}
-	l.take(l.probes[s.Node].look(ctx, l.Nodes, l.Platform))
-}
-
-func (l *Loop) do(ctx context.Context, s cluster.Step) error {
-	if s.Kind == cluster.Restart {
-		if err := l.Platform.Restart(ctx, s.Node); err != nil {
-			return &cluster.StepError{Step: s, Failure: cluster.Unclear, Err: err}
-		}
-		return nil
-	}
-	return l.Nodes.Do(ctx, s)
-}
-
-// note remembers the attempt: whose process it concerned, and failures in a row.
-func (l *Loop) note(s cluster.Step, err error) cluster.Attempt {
-	whose := s.Node
+	bare := slices.ContainsFunc(d.Conditions, func(c cluster.Condition) bool { return c.Name == cluster.Unprotected })
 	switch {
-	case s.Kind == cluster.Register:
-		whose = s.Replica
-	case s.Kind == cluster.Mark && s.Proves != cluster.NoNode:
-		whose = s.Proves
+	case !bare:
+		l.bare = time.Time{}
+	case l.bare.IsZero():
+		l.bare = now
 	}
-	a := l.attempts[s]
-	if p := l.nodes[whose].Process; a.Process != p {
-		a.Process, a.Failures = p, 0
-	}
-	a.At, a.Failure = time.Now(), 0
-	a.Tries++
-	if err == nil {
-		a.Failures = 0
-	} else {
-		a.Failures++
-		a.Failure = cluster.Unclear
-		var failed *cluster.StepError
-		if errors.As(err, &failed) {
-			a.Failure = failed.Failure
-		}
-	}
-	l.attempts[s] = a
-	return a
 }
 
 func (l *Loop) publish(d cluster.Decision, err error) {

@@ -69,6 +69,22 @@ func (n *news) recorded(prev *cluster.Record, next cluster.Record, why string, s
 	}
 }
 
+// turned sums up how a reign came about: one line a turn.
+func (n *news) turned(t Turn, rec cluster.Record) {
+	args := []any{"epoch", rec.Epoch, "main", n.topology.Name(rec.Main), "reason", t.Cause.String()}
+	if t.Noticed > 0 {
+		args = append(args, "noticed", t.Noticed.Round(time.Millisecond))
+	}
+	if len(t.Parts) > 0 {
+		var parts []string
+		for _, p := range t.Parts {
+			parts = append(parts, p.Name+"="+p.Took.Round(time.Millisecond).String())
+		}
+		args = append(args, "took", t.Took.Round(time.Millisecond), "parts", strings.Join(parts, " "))
+	}
+	n.log.Info("clients are let in to a new reign", args...)
+}
+
 // stepped tells of a step that failed, when it first does and when it fails
 // differently.
 func (n *news) stepped(d cluster.Decision, a cluster.Attempt, err error, took time.Duration) {

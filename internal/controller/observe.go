@@ -22,8 +22,9 @@ type look struct {
 type prober struct {
 	node  cluster.Ordinal
 	hints chan struct{}
-	turn  atomic.Uint64 // counts the steps taken on the node: an older look is void
-	asked time.Time     // when the platform was last asked about it; of the loop's goroutine
+	turn  atomic.Uint64             // counts the steps taken on the node: an older look is void
+	asked time.Time                 // when the platform was last asked about it; of the loop's goroutine
+	broke atomic.Pointer[time.Time] // when the connection to it first broke since it was last whole; nil: it has not
 }
 
 func newProber(n cluster.Ordinal) *prober {
@@ -32,6 +33,20 @@ func newProber(n cluster.Ordinal) *prober {
 
 // hint asks for a look now.
 func (p *prober) hint() { nudge(p.hints) }
+
+// shaken says that the connection that is kept to the node broke, or came up.
+func (p *prober) shaken() {
+	now := time.Now()
+	p.broke.CompareAndSwap(nil, &now)
+	p.hint()
+}
+
+// whole forgets what broke before at: the node has answered after it.
+func (p *prober) whole(at time.Time) {
+	if b := p.broke.Load(); b != nil && b.Before(at) {
+		p.broke.CompareAndSwap(b, nil)
+	}
+}
 
 // invalidate voids looks that began before now: a step has changed the node.
 func (p *prober) invalidate() { p.turn.Add(1) }
@@ -99,7 +114,43 @@ func (l *Loop) take(v look) {
 	if s.Contact == cluster.Answered && l.lives[v.node].outlived(s.Process, now) {
 		s.Contact = cluster.NotProbed
 	}
-	l.nodes[v.node] = s.After(l.nodes[v.node])
+	s = s.After(l.nodes[v.node])
+	if s.Contact == cluster.Answered {
+		l.Meter.Looked(v.node, v.took)
+		l.reigns(v.node, &s)
+	}
+	l.nodes[v.node] = s
+}
+
+// reigns follows node n, which has answered as s, if it is the recorded MAIN and says so.
+func (l *Loop) reigns(n cluster.Ordinal, s *cluster.Sighting) {
+	if l.rec == nil || n != l.rec.Main || s.Role != cluster.RoleMain {
+		return
+	}
+	if l.heard.node != n {
+		l.trail = trail{}
+	}
+	l.heard.node, l.heard.at = n, s.Answered
+	l.probes[n].whole(s.Answered)
+	if s.Listed {
+		l.trail.fill(s)
+	}
+}
+
+// lived is when MAIN was last known to live: when the connection to it broke, if its
+// process has ended since it last answered as MAIN, or else that answer. The zero time if
+// it has not answered in this term.
+func (l *Loop) lived() time.Time {
+	m, _, _ := l.silence()
+	if m != l.heard.node || l.heard.at.IsZero() {
+		return time.Time{}
+	}
+	s, broke := l.nodes[m], l.probes[m].broke.Load()
+	ended := s.Gone || s.Contact == cluster.Refused || s.Role != cluster.RoleMain
+	if ended && broke != nil && broke.After(l.heard.at) {
+		return *broke
+	}
+	return l.heard.at
 }
 
 // life is what the loop saw of a node's process with its own eyes.

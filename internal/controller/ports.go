@@ -68,15 +68,71 @@ type Meter interface {
 	Stepped(k cluster.Kind, f cluster.Failure, took time.Duration)
 	// Turned is told when the clients are let in to a new reign.
 	Turned(t Turn)
+	// Decided is told of every decision, and what it came to.
+	Decided(r cluster.Rule, o Outcome)
+	// Looked is told of every look that its node answered, and how long all of it took.
+	Looked(n cluster.Ordinal, took time.Duration)
+	// Unprotected is told, with every pass, for how long since the last one MAIN has
+	// acknowledged writes that no other node is proven to hold.
+	Unprotected(d time.Duration)
 }
 
-// uncounted is the Meter of a loop that nobody counts.
-type uncounted struct{}
+// Outcome is what a decision came to. The zero value is none.
+type Outcome uint8
 
-func (uncounted) Passed(time.Duration, error)                          {}
-func (uncounted) Recorded()                                            {}
-func (uncounted) Stepped(cluster.Kind, cluster.Failure, time.Duration) {}
-func (uncounted) Turned(Turn)                                          {}
+// The outcomes.
+const (
+	ToRecord Outcome = iota + 1 // a record is written
+	ToStep                      // a step is taken
+	ToAnswer                    // a request is answered, mostly refused, and nothing else done
+	ToWait                      // nothing is done until there is news
+)
+
+// String returns the outcome as metrics show it.
+func (o Outcome) String() string {
+	words := [...]string{"none", "record", "step", "answer", "wait"}
+	if int(o) >= len(words) {
+		o = 0
+	}
+	return words[o]
+}
+
+// outcome is what d comes to.
+func outcome(d cluster.Decision) Outcome {
+	switch {
+	case d.Record != nil:
+		return ToRecord
+	case d.Step.Kind != cluster.NoStep:
+		return ToStep
+	case len(d.Handled) > 0:
+		return ToAnswer
+	}
+	return ToWait
+}
+
+// Uncounted is the Meter of a loop that nobody counts.
+type Uncounted struct{}
+
+// Passed implements Meter, as the others do.
+func (Uncounted) Passed(time.Duration, error) {}
+
+// Recorded counts nothing.
+func (Uncounted) Recorded() {}
+
+// Stepped counts nothing.
+func (Uncounted) Stepped(cluster.Kind, cluster.Failure, time.Duration) {}
+
+// Turned counts nothing.
+func (Uncounted) Turned(Turn) {}
+
+// Decided counts nothing.
+func (Uncounted) Decided(cluster.Rule, Outcome) {}
+
+// Looked counts nothing.
+func (Uncounted) Looked(cluster.Ordinal, time.Duration) {}
+
+// Unprotected counts nothing.
+func (Uncounted) Unprotected(time.Duration) {}
 
 // Peers are the other controller replicas.
 type Peers interface {

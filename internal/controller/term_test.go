@@ -187,7 +187,7 @@ func (x *term) Write(p []byte) (int, error) {
 
 // plain leaves out of a log line what differs from run to run.
 func plain(_ []string, a slog.Attr) slog.Attr {
-	if a.Key == slog.TimeKey || a.Key == "took" {
+	if a.Key == slog.TimeKey || a.Key == "took" || a.Key == "noticed" || a.Key == "parts" {
 		return slog.Attr{}
 	}
 	return a

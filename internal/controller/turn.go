@@ -44,6 +44,36 @@ type Turn struct {
 	// the old reign, or had new work held so that it could end, to the one that serves.
 	// Zero if another leader began it.
 	Took time.Duration
+	// Noticed is how long it took before that to notice and record that MAIN was lost: from
+	// when its process ended, or from its last answer if nobody saw that, to the record that
+	// ended its reign. Zero if MAIN was not lost, or had not answered this leader.
+	Noticed time.Duration
+	// Parts is what Took was spent on, in the order in which it was first done, and last
+	// what was waited for. Together they are Took. None if another leader began it.
+	Parts []Part
+}
+
+// Part is what some of the time of a turn was spent on.
+type Part struct {
+	Name string        // a kind of step by its word, or one of the constants below
+	Took time.Duration // in all
+}
+
+// What time is spent on beside steps.
+const (
+	recording = "record" // reading and writing the record
+	informing = "inform" // having every gateway hear of the record before a step
+	looking   = "look"   // at the node that a step has changed
+	waiting   = "wait"   // until a node answers, catches up or has ended what it began
+)
+
+// Parts returns every name that a part may have.
+func Parts() []string {
+	list := []string{recording, informing, looking, waiting}
+	for k := cluster.Promote; k <= cluster.Restart; k++ {
+		list = append(list, k.String())
+	}
+	return list
 }
 
 // turns follows the records of one term from reign to reign.
@@ -52,19 +82,40 @@ type turns struct {
 	from  cluster.Ordinal // MAIN of the reign that ended
 	since time.Time       // when it ended; zero: not in this term
 	held  time.Time       // since when new work is held so that MAIN can step down; zero: it is not
+
+	noticed time.Duration
+	parts   []Part // since held or since
+}
+
+// spent notes what time was spent on, while a turn is under way.
+func (t *turns) spent(on string, took time.Duration) {
+	if t.since.IsZero() && t.held.IsZero() {
+		return
+	}
+	for i := range t.parts {
+		if t.parts[i].Name == on {
+			t.parts[i].Took += took
+			return
+		}
+	}
+	t.parts = append(t.parts, Part{on, took})
 }
 
 // recorded follows the record from prev to next, and reports true with the turn
-// that is over by it. asked says that a human wanted this record.
-func (t *turns) recorded(prev, next *cluster.Record, asked bool, now time.Time) (Turn, bool) {
+// that is over by it. asked says that a human wanted this record; lived is when MAIN of
+// prev was last known to live, zero if it is not known.
+func (t *turns) recorded(prev, next *cluster.Record, asked bool, lived, now time.Time) (Turn, bool) {
 	switch {
 	case prev == nil && !open(next):
 		t.cause, t.from, t.since = Bootstrap, cluster.NoNode, now
 	case prev == nil: // a MAIN that serves is adopted as it is
 	case open(prev) && !open(next):
 		t.cause, t.from, t.since = cause(prev, next), prev.Main, now
-		if !t.held.IsZero() {
+		switch lost := t.cause == Failover || t.cause == Restart; {
+		case !t.held.IsZero():
 			t.since = t.held
+		case lost && !lived.IsZero():
+			t.noticed = now.Sub(lived)
 		}
 	case !open(prev) && open(next):
 		turn, over := t.end(next, now), prev.Stage == cluster.Promoting
@@ -73,12 +124,14 @@ func (t *turns) recorded(prev, next *cluster.Record, asked bool, now time.Time) 
 	}
 	switch {
 	case !yields(next):
-		t.held = time.Time{}
+		if t.held = (time.Time{}); t.since.IsZero() {
+			t.parts = nil
+		}
 	case t.held.IsZero() && prev != nil && !yields(prev):
 		t.held = now
 	}
 	if asked && !open(next) {
-		t.cause = Demanded
+		t.cause, t.noticed = Demanded, 0
 	}
 	return Turn{}, false
 }
@@ -118,5 +171,13 @@ func (t *turns) end(next *cluster.Record, now time.Time) Turn {
 		}
 		return turn
 	}
-	return Turn{Cause: t.cause, Moved: t.from != cluster.NoNode && t.from != next.Main, Took: now.Sub(t.since)}
+	turn := Turn{
+		Cause: t.cause, Moved: t.from != cluster.NoNode && t.from != next.Main, Took: now.Sub(t.since), Noticed: t.noticed, Parts: t.parts,
+	}
+	rest := turn.Took
+	for _, p := range t.parts {
+		rest -= p.Took
+	}
+	turn.Parts = append(turn.Parts, Part{waiting, rest})
+	return turn
 }

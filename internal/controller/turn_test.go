@@ -3,7 +3,9 @@ package controller
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,6 +16,7 @@ import (
 
 // counts are what a Meter was told.
 type counts struct {
+	Uncounted
 	mu            sync.Mutex
 	turns         []Turn
 	steps         map[string]int
@@ -21,6 +24,9 @@ type counts struct {
 	conflicts     int
 	records       int
 	longest, step time.Duration
+	bare, looked  time.Duration
+	looks         int
+	decisions     map[string]int // rule and outcome
 }
 
 func (c *counts) Passed(took time.Duration, err error) {
@@ -87,6 +93,23 @@ func (c *counts) demand(t *testing.T, w *world, from time.Time, cause Cause, mov
 	if len(got) != 1 || got[0].Cause != cause || got[0].Moved != moved {
 		t.Fatalf("told as %+v; want one %s, moved %t\n%s", got, cause, moved, w.story(from))
 	}
+	var sum time.Duration
+	promoted := false
+	for _, p := range got[0].Parts {
+		sum += p.Took
+		promoted = promoted || p.Name == cluster.Promote.String() && p.Took >= pace
+	}
+	if n := len(got[0].Parts); sum != got[0].Took || !promoted || got[0].Parts[n-1].Name != waiting || got[0].Parts[n-1].Took < 0 {
+		t.Errorf("took %s, spent on %v; want parts that add up, with the promotion, and what was waited for last", got[0].Took, got[0].Parts)
+	}
+	for _, p := range got[0].Parts {
+		if !slices.Contains(Parts(), p.Name) {
+			t.Errorf("part %q is none of %v", p.Name, Parts())
+		}
+	}
+	if lost := cause == Failover || cause == Restart; lost != (got[0].Noticed > 0) || got[0].Noticed > 10*pace {
+		t.Errorf("%s was noticed after %s; want a moment if MAIN was lost, and nothing else", cause, got[0].Noticed)
+	}
 	took := w.when(t, from, serves) - w.when(t, from, old)
 	if got[0].Took < took || got[0].Took > took+pace {
 		t.Fatalf("told to have taken %s; want %s\n%s", got[0].Took, took, w.story(from))
@@ -149,7 +172,7 @@ func TestTurnThatAnotherBegan(t *testing.T) {
 		w.lead(t, "b", func(o *Options) { o.Meter = c })
 		pass(10 * time.Second)
 		w.standing(t, 2, 1)
-		if got := c.turned(); !slices.Equal(got, []Turn{{Cause: Resumed, Moved: true}}) {
+		if got := c.turned(); !reflect.DeepEqual(got, []Turn{{Cause: Resumed, Moved: true}}) {
 			t.Fatalf("told as %+v; want one resumed turn, moved, of unknown length", got)
 		}
 	})
@@ -174,16 +197,154 @@ func TestReignThatGoesOnIsNoTurn(t *testing.T) {
 	})
 }
 
+// TestSilenceIsNoticedLate: a MAIN whose connections do not break is waited for, from its
+// last answer on.
+func TestSilenceIsNoticedLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, x, c := counted(t, 3)
+		w.change(0, func(s *server) { s.mute = true })
+		pass(10 * time.Second)
+		w.standing(t, 2, 1)
+		got, grace := c.turned(), cluster.DefaultPolicy().FailAfter
+		if len(got) != 1 || got[0].Noticed < grace || got[0].Noticed > grace+probeEvery {
+			t.Fatalf("told as %+v; want one turn that was noticed after %s", got, grace)
+		}
+		x.demandLine(t, "clients are let in to a new reign", "epoch=2 main=mg-1 reason=failover")
+	})
+}
+
+// demandLine demands that one line was logged with this message, and that it says that.
+func (x *term) demandLine(t *testing.T, message, says string) {
+	t.Helper()
+	lines := x.logged()
+	if count(lines, message) != 1 || count(lines, says) == 0 {
+		t.Errorf("logged\n%s\nwant one line %q that says %q", strings.Join(lines, "\n"), message, says)
+	}
+}
+
+// TestPartsOfAReignThatGoesOn: what was done while new work was held in vain is of no turn.
+func TestPartsOfAReignThatGoesOn(t *testing.T) {
+	var seen turns
+	serves := &cluster.Record{Epoch: 1, Stage: cluster.Serving, Target: cluster.NoNode}
+	holds := &cluster.Record{Epoch: 1, Stage: cluster.Quiescing, Target: 1}
+	lost := &cluster.Record{Epoch: 2, Main: 1, Stage: cluster.Promoting, Target: cluster.NoNode}
+	again := &cluster.Record{Epoch: 2, Main: 1, Stage: cluster.Serving, Target: cluster.NoNode}
+	now := time.Now()
+	seen.recorded(serves, holds, false, now, now)
+	seen.spent(recording, time.Second)
+	seen.recorded(holds, serves, false, now, now)
+	seen.spent(recording, time.Minute) // between turns
+	seen.recorded(serves, lost, false, now, now.Add(3*time.Second))
+	seen.spent("promote", time.Second)
+	seen.spent(looking, time.Millisecond)
+	seen.spent("promote", time.Second)
+	turn, over := seen.recorded(lost, again, false, now, now.Add(6*time.Second))
+	want := Turn{Cause: Failover, Moved: true, Took: 3 * time.Second, Noticed: 3 * time.Second, Parts: []Part{
+		{"promote", 2 * time.Second}, {looking, time.Millisecond}, {waiting, 999 * time.Millisecond},
+	}}
+	if !over || !reflect.DeepEqual(turn, want) {
+		t.Errorf("told as %+v, %t\nwant %+v", turn, over, want)
+	}
+}
+
+// TestUnprotectedTimeIsCounted: from when the alarm is on until it is over, and no longer.
+func TestUnprotectedTimeIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, c := counted(t, 2)
+		pass(10 * time.Second)
+		if got := c.bared(); got != 0 {
+			t.Fatalf("%s unprotected in a healthy cluster", got)
+		}
+		w.crash(1)
+		pass(time.Minute)
+		if got := c.bared(); got < 58*time.Second || got > time.Minute {
+			t.Fatalf("%s unprotected in a minute without a standby", got)
+		}
+		w.start(1)
+		pass(10 * time.Second)
+		c.bared()
+		pass(time.Minute)
+		if got := c.bared(); got != 0 {
+			t.Fatalf("%s unprotected after the standby is back", got)
+		}
+	})
+}
+
+func (c *counts) bared() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d := c.bare
+	c.bare = 0
+	return d
+}
+
+func (c *counts) Unprotected(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bare += d
+}
+
+func (c *counts) Decided(r cluster.Rule, o Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.decisions == nil {
+		c.decisions = map[string]int{}
+	}
+	c.decisions[r.String()+": "+o.String()]++
+}
+
+func (c *counts) Looked(_ cluster.Ordinal, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looks++
+	c.looked = max(c.looked, took)
+}
+
+// TestDecisionsAndLooksAreCounted: a failover by its rules, and every look.
+func TestDecisionsAndLooksAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, x, c := counted(t, 3)
+		w.crash(0)
+		pass(5 * time.Second)
+		x.Request(cluster.Request{ID: "x", Ask: cluster.AskAdopt, Node: 1}) // refused: there is a record
+		pass(5 * time.Second)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, want := range []string{"failover: record", "promotion: step", "promotion: record", "request: answer", "steady: wait"} {
+			if c.decisions[want] == 0 {
+				t.Errorf("decisions counted: %v; want some of %q", c.decisions, want)
+			}
+		}
+		if c.decisions["failover: record"] != 1 {
+			t.Errorf("%d records of one failover", c.decisions["failover: record"])
+		}
+		if c.looks < 40 || c.looks > 200 || c.looked != pace {
+			t.Errorf("%d looks, the longest %s; want some two a second at each of three nodes, of %s", c.looks, c.looked, pace)
+		}
+	})
+}
+
+// TestOutcomesHaveWords: they are labels.
+func TestOutcomesHaveWords(t *testing.T) {
+	seen := map[string]bool{}
+	for o := range ToWait + 2 {
+		if o > 0 && o <= ToWait && seen[o.String()] {
+			t.Errorf("outcome %d has the word %q, as another has", o, o)
+		}
+		seen[o.String()] = true
+	}
+}
+
 func TestCure(t *testing.T) {
 	var seen turns
 	serves := &cluster.Record{Main: 1, Epoch: 3, Stage: cluster.Serving}
 	cures := &cluster.Record{Main: 1, Epoch: 4, Stage: cluster.Promoting, Replace: cluster.Process{ID: "x"}}
 	again := &cluster.Record{Main: 1, Epoch: 4, Stage: cluster.Serving}
 	now := time.Now()
-	if turn, over := seen.recorded(serves, cures, false, now); over {
+	if turn, over := seen.recorded(serves, cures, false, now, now); over {
 		t.Fatalf("over already: %+v", turn)
 	}
-	if turn, over := seen.recorded(cures, again, false, now.Add(time.Second)); !over || turn != (Turn{Cause: Cure, Took: time.Second}) {
+	if turn, over := seen.recorded(cures, again, false, now, now.Add(time.Second)); !over || !reflect.DeepEqual(turn, Turn{Cause: Cure, Took: time.Second, Parts: []Part{{waiting, time.Second}}}) {
 		t.Fatalf("told as %+v, %t; want a cure of 1s", turn, over)
 	}
 }

@@ -89,8 +89,22 @@ func New(lock resourcelock.Interface, t Timing, log *slog.Logger) (*Elector, err
 // was frozen finds out here before it does harm; one whose machine was suspended
 // too, because the wall clock has gone on when the monotonic one has not.
 func (e *Elector) Leading() bool {
+	return e.leading.Load() && e.age() < e.timing.RenewDeadline
+}
+
+// Age is how long ago the lease was last renewed, while a term runs and it still holds;
+// 0 otherwise.
+func (e *Elector) Age() time.Duration {
+	if !e.Leading() {
+		return 0
+	}
+	return max(e.age(), time.Nanosecond)
+}
+
+// age is by the clock that has gone on further.
+func (e *Elector) age() time.Duration {
 	renewed, now := e.lock.renewed(), time.Now()
-	return e.leading.Load() && max(now.Sub(renewed), now.Round(0).Sub(renewed.Round(0))) < e.timing.RenewDeadline
+	return max(now.Sub(renewed), now.Round(0).Sub(renewed.Round(0)))
 }
 
 // Leader returns the identity of the last leader seen, "" before any was.

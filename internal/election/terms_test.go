@@ -21,9 +21,18 @@ func TestTermsAreCounted(t *testing.T) {
 			}
 		}
 		demand("one leads", first.id, 1, 0)
+		for range 10 {
+			pass(time.Second)
+			if age := all[first.id].Age(); age <= 0 || age > 3*time.Second {
+				t.Errorf("the lease of who leads is %s old; it is renewed every 2s", age)
+			}
+		}
 		all[first.id].line.away.Store(true)
 		pass(time.Minute)
 		demand("it has lost the lease", first.id, 1, 1)
+		if age := all[first.id].Age(); age != 0 {
+			t.Errorf("a lease that is lost is %s old; want 0", age)
+		}
 		all[first.id].line.away.Store(false)
 		pass(time.Minute)
 		demand("another leads", first.id, 1, 1)

@@ -114,7 +114,7 @@ const (
 // MAIN stalls (source of 3.12).
 func (l *line) calm(ctx context.Context) {
 	end := time.Now().Add(calmLimit)
-	for l.transactions(ctx) > 0 && time.Now().Before(end) {
+	for l.transactions(ctx).Value > 0 && time.Now().Before(end) {
 		select {
 		case <-ctx.Done():
 			return
@@ -123,21 +123,21 @@ func (l *line) calm(ctx context.Context) {
 	}
 }
 
-// transactions is how many others are open; 0 if that cannot be told. A snapshot that is
-// being written has a row too (3.12).
-func (l *line) transactions(ctx context.Context) int {
+// transactions is how many others are open. A snapshot that is being written has a row
+// too (3.12).
+func (l *line) transactions(ctx context.Context) cluster.Figure {
 	a, err := l.ask(ctx, "SHOW TRANSACTIONS")
 	if err != nil {
-		return 0
+		return cluster.Figure{}
 	}
-	n := 0
+	n := int64(0)
 	for _, row := range a.rows {
 		own := strings.Contains(strings.ToUpper(fmt.Sprint(row["query"])), "SHOW TRANSACTIONS")
 		if !own && fmt.Sprint(row["transaction_id"]) != "snapshot" {
 			n++
 		}
 	}
-	return n
+	return cluster.Figure{Known: true, Value: n}
 }
 
 // holds reports whether the process at the other end holds that database; "" is any.
@@ -145,7 +145,7 @@ func (l *line) holds(ctx context.Context, database string) (cluster.Failure, err
 	if database == "" {
 		return 0, nil
 	}
-	d := l.storage(ctx)
+	d, _ := l.storage(ctx)
 	switch {
 	case !d.Known:
 		return cluster.Unclear, errors.New("it did not say which database it holds")

@@ -70,7 +70,7 @@ func (n *Nodes) holds(ctx context.Context, addr, database string) error {
 	}
 	defer l.close(ctx)
 	l.name(ctx)
-	switch d := l.storage(ctx); {
+	switch d, _ := l.storage(ctx); {
 	case !d.Known:
 		return errors.New("it does not say which database it holds")
 	case d.UUID != database:

@@ -23,7 +23,8 @@ const (
 )
 
 // Look asks node o what it is: SHOW REPLICATION ROLE, SHOW REPLICAS if it is
-// MAIN, storage info, and once per connection its version and WAL flag. It
+// MAIN, storage info, once per connection its version and WAL flag, and now and then
+// what it occupies. It
 // fills in all of a Sighting but Since and what only the platform knows.
 //
 // Refused, Silent and Foreign are what the role query came to; once a role was
@@ -36,6 +37,7 @@ func (n *Nodes) Look(ctx context.Context, o cluster.Ordinal) cluster.Sighting {
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxLook)
 	defer cancel()
+	began := time.Now()
 	l, role, err := at.open(ctx)
 	if err != nil {
 		return at.unanswered(ctx, err)
@@ -51,7 +53,9 @@ func (n *Nodes) Look(ctx context.Context, o cluster.Ordinal) cluster.Sighting {
 		return cluster.Sighting{Contact: cluster.Foreign, Version: s.Version, Fault: fmt.Sprintf(
 			"runs memgraph %s, which is too old: use 3.10 or later (2.19 at least)", s.Version)}
 	}
-	s.Data = l.storage(ctx)
+	var known cluster.Usage
+	s.Data, known = l.storage(ctx)
+	s.Usage = at.usage(ctx, l, began, known)
 	return s
 }
 
@@ -102,25 +106,27 @@ const (
 
 // storage asks for the counts in the form the version knows, and in the other
 // one if that did not give them. From 3.5 on an answer without the uuid is none:
-// it would look like another database.
-func (l *line) storage(ctx context.Context) cluster.Data {
+// it would look like another database. What else it says comes along.
+func (l *line) storage(ctx context.Context) (cluster.Data, cluster.Usage) {
 	ctx, cancel := context.WithTimeout(ctx, maxStorage)
 	defer cancel()
 	forms := []string{storageOfAll, storageOfCurrent}
 	if l.version.AtLeast(3, 11) {
 		forms = []string{storageOfCurrent, storageOfAll}
 	}
+	var u cluster.Usage
 	for _, form := range forms {
 		a, err := l.ask(ctx, form)
 		if err != nil && said(err) == nil {
 			break
 		}
 		d := parseStorage(a.rows)
+		u = complete(u, parseUsage(a.rows))
 		if err == nil && d.Known && (d.UUID != "" || !l.version.AtLeast(3, 5)) {
-			return d
+			return d, u
 		}
 	}
-	return cluster.Data{}
+	return cluster.Data{}, u
 }
 
 // unanswered returns the sighting of a node that did not tell its role.

@@ -27,6 +27,7 @@ func TestLookAtMainTellsAllInFewRoundTrips(t *testing.T) {
 			{Name: "mg-2", Node: 2, Address: "10.0.0.2:10000", Mode: cluster.Async, Ghost: true},
 		},
 		Data:    cluster.Data{Known: true, UUID: "9281dd9a-3198-448e-8da2-cbc6e4be9aea", Vertices: 3, Edges: 2, Mode: "IN_MEMORY_TRANSACTIONAL"},
+		Usage:   cluster.Usage{Resident: figure(60859351)}, // 58.04MiB
 		WAL:     cluster.Yes,
 		Version: cluster.Version{Major: 3, Minor: 12},
 	}
@@ -37,7 +38,7 @@ func TestLookAtMainTellsAllInFewRoundTrips(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("look = %+v\nwant   %+v", got, want)
 	}
-	wantAsked(t, f, "SHOW REPLICATION ROLE", "SHOW REPLICAS", "SHOW VERSION", "SHOW CONFIG", storageOfCurrent)
+	wantAsked(t, f, "SHOW REPLICATION ROLE", "SHOW REPLICAS", "SHOW VERSION", "SHOW CONFIG", storageOfCurrent, storageOfAll, "SHOW TRANSACTIONS")
 	again := n.Look(t.Context(), 0)
 	again.Answered = time.Time{}
 	if !reflect.DeepEqual(again, want) {
@@ -63,7 +64,7 @@ func TestLookAtReplicaAsksForNoList(t *testing.T) {
 	if s.Contact != cluster.Answered || s.Role != cluster.RoleReplica || s.WAL != cluster.No || !s.Data.Empty() {
 		t.Errorf("look = %+v, want an empty replica without WAL", s)
 	}
-	wantAsked(t, f, "SHOW REPLICATION ROLE", "SHOW VERSION", "SHOW CONFIG", storageOfAll)
+	wantAsked(t, f, "SHOW REPLICATION ROLE", "SHOW VERSION", "SHOW CONFIG", storageOfAll, storageOfAll, "SHOW TRANSACTIONS")
 }
 
 func TestStorageFailureIsNoSilence(t *testing.T) {

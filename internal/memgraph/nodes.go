@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"time"
 
 	"memgraph-controller/internal/cluster"
 )
@@ -73,6 +74,9 @@ type node struct {
 	mu     sync.Mutex // guards what follows, never held while waiting for a node
 	idle   []*line
 	closed bool
+
+	occupies cluster.Usage // as of counted
+	counted  time.Time     // when that was last asked
 }
 
 // maxIdle is how many lines per node are kept: one for looks, one for steps.

@@ -154,6 +154,10 @@ func TestAgainstStandin(t *testing.T) {
 }
 
 func story(tr *trial) {
+	tr.await(0, "telling what it occupies", func(s cluster.Sighting) bool {
+		u := s.Usage
+		return u.Resident.Known && u.Resident.Value > 0 && u.Tracked.Known && u.Limit.Known && u.Disk.Known && u.Deltas.Known && u.Transactions.Known
+	})
 	// Bootstrap: ASYNC first, then the seat.
 	tr.do(promote(0), 0)
 	tr.do(mark(0), 0)

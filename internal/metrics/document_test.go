@@ -95,6 +95,10 @@ Every controller replica answers ` + "`GET /metrics`" + ` on its HTTP port (8080
 
 Beside these there are ` + "`go_*`" + ` and ` + "`process_*`" + `, of Go's runtime and of the process. What to do about an alert: [runbooks](runbooks/README.md).
 
+[![The board after a failover and a switchover under writes](images/grafana.png)](images/grafana.png)
+
+What the chart's board shows of a sandbox that loses its MAIN and then hands over, under writes: asked of a real Prometheus, and drawn by ` + "`make board`" + ` from the board's queries, not by Grafana. The sandbox has no API server, so those panels are empty.
+
 The name tells what to do with several replicas: ` + "`memgraph_cluster_*`" + ` and ` + "`memgraph_node_*`" + ` come from the leader alone, ` + "`memgraph_record_*`" + ` are the same on all, ` + "`memgraph_controller_*`" + ` and ` + "`memgraph_gateway_*`" + ` are each replica's own. Two exceptions have names of earlier deployments: memgraph_controller_last_reconciliation_timestamp comes from the leader alone, and memgraph_cluster_pods_total is a gauge.
 `
 

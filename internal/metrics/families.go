@@ -14,8 +14,12 @@ var (
 		"1 for the phase this replica sees: BOOTSTRAP (there is no record), OPERATIONAL, or UNKNOWN (the API server has not told it yet); 0 for the others.", "phase")
 	lagLimit = gauge("memgraph_controller_max_lag_timestamps",
 		"How far a replica may be behind MAIN and still be read from (MAX_LAG).")
+	lagTimeLimit = gauge("memgraph_controller_max_lag_seconds",
+		"For how long MAIN may have had more than a replica that is still read from (MAX_LAG_TIME). Absent if there is no such limit.")
+	leaseAge = gauge("memgraph_controller_lease_age_seconds",
+		"How long ago the lease was last renewed. It is given up at RENEW_DEADLINE. Absent unless this replica leads.")
 
-	replicaFamilies = []*family{buildInfo, isLeader, leadershipChanges, elections, phase, lagLimit}
+	replicaFamilies = []*family{buildInfo, isLeader, leadershipChanges, elections, phase, lagLimit, lagTimeLimit, leaseAge}
 )
 
 // What the loop of a leader does. Counted as it happens.
@@ -38,8 +42,12 @@ var (
 		"Steps tried by kind and result: done, or the class of the failure.", "step", "result")
 	stepTime = histogram("memgraph_controller_step_duration_seconds",
 		"How long steps took, done or not. Absent for a kind before its first.", turnBuckets, "step")
+	decisions = counter("memgraph_controller_decisions_total",
+		"Decisions by the rule they came from and by what they came to: a record written, a step taken, a request answered and nothing else done (refused, mostly), or a wait. "+
+			"Rule steady waits while all is well, doubt while it is too early to call MAIN lost; none is the loop's own: it has no record or no lease, or asks the other controllers first. Absent for a pair before its first, but for records.",
+		"rule", "outcome")
 
-	loopFamilies = []*family{passes, passesGood, passesBad, passTime, errorCount, errorTime, recordWrites, steps, stepTime}
+	loopFamilies = []*family{passes, passesGood, passesBad, passTime, decisions, errorCount, errorTime, recordWrites, steps, stepTime}
 )
 
 // What client-go asks the API server. Counted as it happens.
@@ -108,6 +116,9 @@ var (
 // turnBuckets are for what takes Memgraph some 10 to 200 ms, and much longer if something is wrong.
 var turnBuckets = []float64{.02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60}
 
+// partBuckets are for parts of that.
+var partBuckets = []float64{.002, .01, .05, .1, .2, .5, 1, 2, 5}
+
 // How reigns change. Counted as it happens.
 var (
 	mainChanges = counter("memgraph_cluster_main_changes_total",
@@ -119,9 +130,18 @@ var (
 	promotionTime = histogram("memgraph_cluster_promotion_duration_seconds",
 		"How long the record kept clients from MAIN: from the record that ended one reign, or had new work held so that it could end, to the one that serves. "+
 			"The time until a lost MAIN is noticed comes before that. "+
-			"Absent for a cause before its first, and never there for resumed.", turnBuckets, "cause")
+			"Never there for resumed.", turnBuckets, "cause")
 
-	turnFamilies = []*family{mainChanges, promotions, promotionTime}
+	promotionPart = histogram("memgraph_cluster_promotion_part_duration_seconds",
+		"What the time of memgraph_cluster_promotion_duration_seconds was spent on, by part: a kind of step (promote, mark, register, …), record (reading and writing it), inform (having every gateway hear of it), "+
+			"look (at the node a step has changed), and wait (until a node answers, catches up, or has ended what it began). The parts of one promotion add up to it. Absent before the first of a cause, but for failover and switchover.", partBuckets, "cause", "part")
+	detectionDelay = histogram("memgraph_cluster_detection_delay_seconds",
+		"How long it took to notice and record that MAIN was lost: from when its connections broke, or from its last answer if they did not, to the record that ended its reign. "+
+			"With memgraph_cluster_promotion_duration_seconds this is all that clients waited. Cause is failover or restart.", turnBuckets, "cause")
+	unprotected = counter("memgraph_cluster_unprotected_seconds_total",
+		"For how long this replica has led a cluster whose MAIN acknowledged writes that no other node was proven to hold: the time with condition Unprotected.")
+
+	turnFamilies = []*family{mainChanges, promotions, promotionTime, promotionPart, detectionDelay, unprotected}
 )
 
 // What the leader sees of each node.
@@ -145,8 +165,37 @@ var (
 		"Edges the node says it holds. Absent while it does not answer.", "node")
 	nodeInfo = gauge("memgraph_node_info",
 		"Always 1, with the version of Memgraph. Absent while it is not known.", "node", "version")
+	nodeLag = gauge("memgraph_node_lag_seconds",
+		"For how long MAIN has had more than the replica, as this leader has seen it, to half a second; 0 if the replica has all. Absent if MAIN does not list it, does not know how far it is, or does not answer.", "node")
+	nodeResident = gauge("memgraph_node_memory_resident_bytes",
+		"Memory the node's process occupies (memory_res), as the node says."+figures, "node")
+	nodeTracked = gauge("memgraph_node_memory_tracked_bytes",
+		"Memory the node counts against its limit (memory_tracked), as the node says."+figures, "node")
+	nodeLimit = gauge("memgraph_node_memory_limit_bytes",
+		"How much it may be: beyond it the node refuses writes (allocation_limit, from 3.11 on memory_limit). Absent also if there is no limit."+figures, "node")
+	nodeDisk = gauge("memgraph_node_disk_bytes",
+		"Bytes of the node's database on disk (disk_usage), as the node says."+figures, "node")
+	nodeDeltas = gauge("memgraph_node_unreleased_deltas",
+		"Old versions of data that the node keeps for transactions that are open (unreleased_delta_objects): one that is never ended makes this, and memory, grow."+figures, "node")
+	nodeTransactions = gauge("memgraph_node_transactions",
+		"Transactions open at the node, as far as the controller's user sees them, without the question itself."+figures, "node")
 
-	nodeFamilies = []*family{nodeUp, nodeContact, nodeRole, nodeInSync, nodeReplication, nodeBehind, nodeVertices, nodeEdges, nodeInfo}
+	nodeFamilies = []*family{
+		nodeUp, nodeContact, nodeRole, nodeInSync, nodeReplication, nodeBehind, nodeLag, nodeVertices, nodeEdges, nodeInfo,
+		nodeResident, nodeTracked, nodeLimit, nodeDisk, nodeDeltas, nodeTransactions,
+	}
+)
+
+// figures is what holds of all that a node says of itself.
+const figures = " Asked every few seconds; absent while the node does not answer, or does not say."
+
+// How nodes answer. Counted as it happens.
+var (
+	probeTime = histogram("memgraph_node_probe_duration_seconds",
+		"How long looks took that the node answered: all questions of one look, over Bolt. A node that answers none within a second is silent, and does not count.",
+		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1}, "node")
+
+	probeFamilies = []*family{probeTime}
 )
 
 // What a gateway does.

@@ -84,7 +84,7 @@ func groups() []group {
 		},
 		{
 			"The nodes", "Only the replica that leads has these: Memgraph's nodes as it sees them. Label `node` is the node's name.",
-			nodeFamilies,
+			slices.Concat(nodeFamilies, probeFamilies),
 		},
 		{
 			"The gateway", "Every replica has these, about its own two doors.",

@@ -25,7 +25,14 @@ func happened(t testing.TB, m *Metrics) *Metrics {
 	m.Recorded()
 	m.Stepped(cluster.Promote, 0, 250*time.Millisecond)
 	m.Stepped(cluster.Register, cluster.Busy, time.Second)
-	m.Turned(controller.Turn{Cause: controller.Failover, Moved: true, Took: 500 * time.Millisecond})
+	m.Turned(controller.Turn{Cause: controller.Failover, Moved: true, Took: 500 * time.Millisecond, Noticed: 3 * time.Second, Parts: []controller.Part{
+		{Name: "promote", Took: 400 * time.Millisecond}, {Name: "wait", Took: 100 * time.Millisecond},
+	}})
+	m.Decided(cluster.RuleFailover, controller.ToRecord)
+	m.Decided(cluster.RuleSteady, controller.ToWait)
+	m.Decided(cluster.RuleSteady, controller.ToWait)
+	m.Looked(1, 4*time.Millisecond)
+	m.Unprotected(1500 * time.Millisecond)
 	m.Turned(controller.Turn{Cause: controller.Refresh, Took: 300 * time.Millisecond})
 	m.Turned(controller.Turn{Cause: controller.Resumed, Moved: true})
 	m.Held(1500 * time.Millisecond)

@@ -35,7 +35,10 @@ type Metrics struct {
 	errors, steps, turns                         *prometheus.CounterVec
 	errorTime                                    *prometheus.GaugeVec
 	answerTime                                   *prometheus.HistogramVec
-	stepTime, turnTime                           *prometheus.HistogramVec
+	stepTime, turnTime, partTime, noticed        *prometheus.HistogramVec
+	decisions                                    *prometheus.CounterVec
+	probeTime                                    *prometheus.HistogramVec
+	unprotected                                  prometheus.Counter
 
 	requests      *prometheus.CounterVec
 	requestTime   *prometheus.HistogramVec
@@ -58,8 +61,22 @@ func New(o Options) *Metrics {
 	m.errors, m.steps, m.turns, m.requests = errorCount.counters(), steps.counters(), promotions.counters(), apiRequests.counters()
 	m.errorTime = errorTime.gauges()
 	m.stepTime, m.turnTime, m.requestTime = stepTime.histograms(), promotionTime.histograms(), apiTime.histograms()
-	m.answerTime = answerTime.histograms()
-	m.registry.MustRegister(m.errors, m.steps, m.turns, m.requests, m.errorTime, m.answerTime, m.stepTime, m.turnTime, m.requestTime)
+	m.answerTime, m.probeTime = answerTime.histograms(), probeTime.histograms()
+	m.partTime, m.noticed, m.decisions = promotionPart.histograms(), detectionDelay.histograms(), decisions.counters()
+	m.unprotected = m.counter(unprotected)
+	m.registry.MustRegister(
+		m.errors, m.steps, m.turns, m.requests, m.errorTime, m.answerTime, m.stepTime, m.turnTime, m.requestTime,
+		m.partTime, m.noticed, m.decisions, m.probeTime,
+	)
+	m.begin(o.Topology)
+	m.registry.MustRegister(
+		m.scraped, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+// begin has the counters begin at zero that one may wait for.
+func (m *Metrics) begin(nodes cluster.Topology) {
 	// A counter that appears with its first event hides it from rate().
 	for _, what := range []string{conflictError, recordError, stepError} {
 		m.errors.WithLabelValues(what)
@@ -67,17 +84,27 @@ func New(o Options) *Metrics {
 	for k := cluster.Promote; k <= cluster.Restart; k++ {
 		m.steps.WithLabelValues(k.String(), done)
 	}
-	for _, n := range o.Topology {
+	for _, n := range nodes {
+		m.probeTime.WithLabelValues(n.Name)
 		m.answerTime.WithLabelValues(n.Name, gateway.ReadWrite.String())
 		m.answerTime.WithLabelValues(n.Name, gateway.ReadOnly.String())
 	}
 	for _, c := range controller.Causes() {
 		m.turns.WithLabelValues(c.String())
+		if c != controller.Resumed { // nobody knows how long that took
+			m.turnTime.WithLabelValues(c.String())
+		}
 	}
-	m.registry.MustRegister(
-		m.scraped, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
-	return m
+	for _, r := range cluster.Rules() {
+		m.decisions.WithLabelValues(r.String(), controller.ToRecord.String())
+	}
+	for _, part := range controller.Parts() {
+		m.partTime.WithLabelValues(controller.Failover.String(), part)
+		m.partTime.WithLabelValues(controller.Switchover.String(), part)
+	}
+	for _, c := range []controller.Cause{controller.Failover, controller.Restart} {
+		m.noticed.WithLabelValues(c.String())
+	}
 }
 
 // counter registers the one counter of a family without labels.
@@ -147,7 +174,26 @@ func (m *Metrics) Turned(t controller.Turn) {
 	if t.Took > 0 {
 		m.turnTime.WithLabelValues(t.Cause.String()).Observe(t.Took.Seconds())
 	}
+	for _, p := range t.Parts {
+		m.partTime.WithLabelValues(t.Cause.String(), p.Name).Observe(p.Took.Seconds())
+	}
+	if t.Noticed > 0 {
+		m.noticed.WithLabelValues(t.Cause.String()).Observe(t.Noticed.Seconds())
+	}
 }
+
+// Decided counts a decision.
+func (m *Metrics) Decided(r cluster.Rule, o controller.Outcome) {
+	m.decisions.WithLabelValues(r.String(), o.String()).Inc()
+}
+
+// Looked counts a look that was answered.
+func (m *Metrics) Looked(n cluster.Ordinal, took time.Duration) {
+	m.probeTime.WithLabelValues(m.scraped.Topology.Name(n)).Observe(took.Seconds())
+}
+
+// Unprotected counts time in which writes were on one node only.
+func (m *Metrics) Unprotected(d time.Duration) { m.unprotected.Add(d.Seconds()) }
 
 // Held counts a hold that has ended.
 func (m *Metrics) Held(d time.Duration) { m.holdTime.Observe(d.Seconds()) }

@@ -45,6 +45,10 @@ func answering(role cluster.Role, vertices, edges int64) cluster.Sighting {
 	return cluster.Sighting{
 		Contact: cluster.Answered, Answered: noon, Role: role, Version: cluster.Version{Major: 3, Minor: 12},
 		Data: cluster.Data{Known: true, UUID: "u", Vertices: vertices, Edges: edges},
+		Usage: cluster.Usage{
+			Resident: cluster.Figure{Known: true, Value: 51_000_000}, Tracked: cluster.Figure{Known: true}, Limit: cluster.Figure{Known: role == cluster.RoleMain, Value: 22_000_000_000},
+			Disk: cluster.Figure{Known: true, Value: 86_702}, Deltas: cluster.Figure{Known: true, Value: 7}, Transactions: cluster.Figure{Known: true, Value: vertices % 10},
+		},
 	}
 }
 
@@ -57,13 +61,13 @@ func listing(rows ...cluster.Replica) cluster.Sighting {
 func leader() app.Status {
 	rec := record()
 	return app.Status{
-		Identity: "a", Version: "1.2.3", Leading: true, Heard: true, Leader: "a", Record: rec, TermsBegun: 2, TermsEnded: 1,
+		Identity: "a", Version: "1.2.3", Leading: true, Heard: true, Leader: "a", Record: rec, TermsBegun: 2, TermsEnded: 1, LeaseAge: 1250 * time.Millisecond,
 		Snapshot: &controller.Snapshot{
 			At: noon, Term: noon, Record: rec, Decision: cluster.Decision{Settled: true},
 			Nodes: []cluster.Sighting{
 				listing(
 					cluster.Replica{Name: "mg-1", Node: 1, Mode: cluster.StrictSync, Status: cluster.Ready},
-					cluster.Replica{Name: "mg-2", Node: 2, Mode: cluster.Async, Status: cluster.Replicating, Behind: -12},
+					cluster.Replica{Name: "mg-2", Node: 2, Mode: cluster.Async, Status: cluster.Replicating, Behind: -12, Lag: 1500 * time.Millisecond},
 					cluster.Replica{Name: "other", Node: cluster.NoNode, Mode: cluster.Async, Status: cluster.Ready},
 				),
 				answering(cluster.RoleReplica, 100, 250), answering(cluster.RoleReplica, 99, 240),
@@ -82,7 +86,7 @@ func leader() app.Status {
 
 func follower() app.Status {
 	v := leader()
-	v.Leading, v.Leader, v.Snapshot, v.Record.Paused = false, "b", nil, true
+	v.Leading, v.Leader, v.Snapshot, v.Record.Paused, v.LeaseAge = false, "b", nil, true, 0
 	return v
 }
 
@@ -142,7 +146,7 @@ func recordLost() app.Status {
 // serving returns the metrics of a replica that stands as v.
 func serving(t testing.TB, v app.Status) *Metrics {
 	t.Helper()
-	return New(Options{
-		Status: func() app.Status { return v }, Topology: nodes, Policy: cluster.DefaultPolicy(), Log: slog.New(slog.DiscardHandler),
-	})
+	policy := cluster.DefaultPolicy()
+	policy.MaxLagTime = 30 * time.Second
+	return New(Options{Status: func() app.Status { return v }, Topology: nodes, Policy: policy, Log: slog.New(slog.DiscardHandler)})
 }

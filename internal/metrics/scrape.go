@@ -55,6 +55,12 @@ func (s scrape) replica(out chan<- prometheus.Metric, v app.Status) {
 		out <- phase.is(number(v.Phase() == p), p)
 	}
 	out <- lagLimit.is(float64(s.Policy.MaxLag))
+	if d := s.Policy.MaxLagTime; d > 0 {
+		out <- lagTimeLimit.is(d.Seconds())
+	}
+	if v.LeaseAge > 0 {
+		out <- leaseAge.is(v.LeaseAge.Seconds())
+	}
 }
 
 func (s scrape) record(out chan<- prometheus.Metric, r cluster.Record) {
@@ -146,8 +152,23 @@ func (s scrape) nodes(out chan<- prometheus.Metric, v controller.Snapshot) {
 			out <- nodeVertices.is(float64(seen.Data.Vertices), name)
 			out <- nodeEdges.is(float64(seen.Data.Edges), name)
 		}
+		usage(out, seen.Usage, name)
 	}
 	s.replicas(out, v)
+}
+
+// usage tells what a node says it occupies, as far as it says so.
+func usage(out chan<- prometheus.Metric, u cluster.Usage, name string) {
+	for _, f := range []struct {
+		family *family
+		is     cluster.Figure
+	}{
+		{nodeResident, u.Resident}, {nodeTracked, u.Tracked}, {nodeLimit, u.Limit}, {nodeDisk, u.Disk}, {nodeDeltas, u.Deltas}, {nodeTransactions, u.Transactions},
+	} {
+		if f.is.Known {
+			out <- f.family.is(float64(f.is.Value), name)
+		}
+	}
 }
 
 // replicas tells how MAIN lists the other nodes. One that is listed twice is told of
@@ -168,6 +189,9 @@ func (s scrape) replicas(out chan<- prometheus.Metric, v controller.Snapshot) {
 		}
 		out <- nodeReplication.is(1, name, r.Mode.String(), status)
 		out <- nodeBehind.is(float64(-r.Behind), name)
+		if !r.Ghost && r.Status != cluster.StatusUnknown {
+			out <- nodeLag.is(r.Lag.Seconds(), name)
+		}
 	}
 }
 

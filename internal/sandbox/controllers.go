@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"memgraph-controller/internal/app"
 	"memgraph-controller/internal/cluster"
 	"memgraph-controller/internal/gateway"
+	"memgraph-controller/internal/metrics"
 )
 
 var errEnded = errors.New("the sandbox has ended")
@@ -100,6 +102,11 @@ func (s *Sandbox) employ(ctx context.Context, sl *slot) error {
 	}
 	sl.incarnation++
 	identity := fmt.Sprintf("%s-%d", sl.name, sl.incarnation)
+	var replica *app.Replica
+	counts := metrics.New(metrics.Options{
+		Status:   func() app.Status { return replica.Status() }, // not called before it is shown
+		Topology: s.topology, Policy: s.opts.policy(), Log: s.log.With("controller", sl.name),
+	})
 	replica, err := app.New(app.Options{
 		Identity: identity, Version: s.opts.Version, Topology: s.topology, Policy: s.opts.policy(),
 		Records: s.objects, Lock: s.objects.Lock(identity), Holder: s.objects.LeaseHolder, Lease: s.opts.Lease,
@@ -107,7 +114,9 @@ func (s *Sandbox) employ(ctx context.Context, sl *slot) error {
 		Gateway: gateway.Options{
 			ReadWrite: sl.doors[0], ReadOnly: sl.doors[1],
 			AdvertisedReadOnly: s.opts.AdvertisedReadOnly, DrainTimeout: s.opts.DrainTimeout,
+			Held: counts.Held, Answered: counts.Answered,
 		},
+		Meter: counts,
 		Log: s.answers.heard(s.log).With("controller", sl.name),
 	})
 	if err != nil {
@@ -122,7 +131,7 @@ func (s *Sandbox) employ(ctx context.Context, sl *slot) error {
 	s.work.Go(func() {
 		defer close(done)
 		defer retire()
-		defer s.show(ctx, sl, replica, page)()
+		defer s.show(ctx, sl, replica, counts.Handler(), page)()
 		if err := replica.Run(ctx); err != nil && !errors.Is(err, app.ErrCrashed) {
 			s.log.Error("controller ended", "controller", sl.name, "err", err)
 		}
@@ -133,12 +142,12 @@ func (s *Sandbox) employ(ctx context.Context, sl *slot) error {
 	return nil
 }
 
-// show serves the dashboard of a replica on l until the returned function is called,
-// which waits for its end.
-func (s *Sandbox) show(ctx context.Context, sl *slot, r *app.Replica, l net.Listener) (end func()) {
+// show serves the dashboard of a replica, and its metrics, on l until the returned
+// function is called, which waits for its end.
+func (s *Sandbox) show(ctx context.Context, sl *slot, r *app.Replica, counts http.Handler, l net.Listener) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	handler := api.New(api.Options{
-		Replica: r, Topology: s.topology, Policy: s.opts.policy(), Page: s.page, ReadGateway: true, Log: s.log.With("controller", sl.name),
+		Replica: r, Topology: s.topology, Policy: s.opts.policy(), Page: s.page, Metrics: counts, ReadGateway: true, Log: s.log.With("controller", sl.name),
 	}).Handler()
 	var serving sync.WaitGroup
 	serving.Go(func() {

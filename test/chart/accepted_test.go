@@ -30,7 +30,7 @@ var acceptances = []string{
 	`controller.standbyGrace=null`, `controller.bootstrapTimeout="1h"`, `controller.gatewayHoldTimeout="100ms"`, `controller.reconcileInterval="1s"`,
 	`controller.gatewayMaxConnections=1`, `controller.gatewayMaxConnectionsPerAddress=0`, `controller.gatewayDrainTimeout="24s"`, `controller.gatewayIdleTimeout="0s"`,
 	`controller.gatewayRateLimit.enabled=true`, `controller.gatewayTLS.secretName="doors"`, `controller.gatewayTLS={"secretName":"doors","clientCertificates":true}`,
-	`controller.maxLag=0`, `controller.maxLag=9000000000`, `controller.durability="strict"`, `controller.logLevel="error"`, `controller.logFormat="json"`,
+	`controller.maxLag=0`, `controller.maxLag=9000000000`, `controller.maxLagTime="1m"`, `controller.maxLagTime=""`, `controller.durability="strict"`, `controller.logLevel="error"`, `controller.logFormat="json"`,
 	`controller.appName="0"`, `controller.appName=null`, `controller.extraEnv=[{"name":"GATEWAY_HOLD_TIMEOUT","value":"5s"}]`,
 	`controller.enableReadGateway=false`, `controller={"enableReadGateway":false,"readGatewayBindAddress":":7687"}`,
 	`controller.image={"repository":"localhost:5000/a/b_c.d-e","tag":"sha-0123456789"}`, `image.repository="memgraph"`, `image.tag="3.12.0-rc_1"`,

@@ -45,6 +45,7 @@ var refusals = []struct{ set, want string }{
 	{`memgraph.replicas=2.5`, "at '/memgraph/replicas': got number, want integer"},
 	{`controller.enableReadGateway="false"`, "at '/controller/enableReadGateway': got string, want boolean"},
 	{`controller.maxLag="many"`, "at '/controller/maxLag': got string, want integer"},
+	{`controller.maxLagTime=30`, "at '/controller/maxLagTime': got number, want null or string"},
 	{`controller.failAfter=3`, "at '/controller/failAfter': got number, want string"},
 	{`image.tag=3.12`, "at '/image/tag': got number, want string"},
 	{`controller.image.tag=1`, "at '/controller/image/tag': "},

@@ -167,7 +167,7 @@ func TestValuesReachTheController(t *testing.T) {
 		"REPLICATION_PORT=20000", "GATEWAY_BIND_ADDRESS=[::]:27687", "ENABLE_READ_GATEWAY=true", "READ_GATEWAY_BIND_ADDRESS=[::]:27688",
 		"GATEWAY_ADVERTISED_ADDRESS=graph.example.org:7687", "READ_GATEWAY_ADVERTISED_ADDRESS=graph.example.org:7688",
 		"GATEWAY_HOLD_TIMEOUT=20s", "STATE_CONFIGMAP=graph-state", "LEASE_NAME=graph-leader", "LEASE_DURATION=30s", "RENEW_DEADLINE=20s", "RETRY_PERIOD=4s",
-		"FAIL_AFTER=5s", "STANDBY_GRACE=0s", "SEAT_WAIT=500ms", "BOOTSTRAP_TIMEOUT=10m", "MAX_LAG=0", "DURABILITY=strict", "LOG_LEVEL=debug", "LOG_FORMAT=json", "LOG_ADD_SOURCE=true",
+		"FAIL_AFTER=5s", "STANDBY_GRACE=0s", "SEAT_WAIT=500ms", "BOOTSTRAP_TIMEOUT=10m", "MAX_LAG=0", "MAX_LAG_TIME=30s", "DURABILITY=strict", "LOG_LEVEL=debug", "LOG_FORMAT=json", "LOG_ADD_SOURCE=true",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the controller's settings are %s\nwant %s among them", text, want)

@@ -37,6 +37,7 @@
   (list "SEAT_WAIT" $c.seatWait)
   (list "BOOTSTRAP_TIMEOUT" $c.bootstrapTimeout)
   (list "MAX_LAG" $c.maxLag)
+  (list "MAX_LAG_TIME" $c.maxLagTime)
   (list "DURABILITY" $c.durability)
   (list "LOG_LEVEL" $c.logLevel)
   (list "LOG_FORMAT" $c.logFormat)

@@ -37,6 +37,8 @@ const (
 	bootstrap = "internal/cluster/bootstrap.go"
 	detect    = "internal/cluster/detect.go"
 	loop      = "internal/controller/loop.go"
+	writing   = "internal/controller/record.go"
+	acting    = "internal/controller/step.go"
 	observe   = "internal/controller/observe.go"
 	objects   = "internal/inmemory/objects.go"
 )
@@ -55,7 +57,7 @@ func All() []Mutant {
 		{"cured-and-forgotten", reign, "if rec.Stage != Promoting { // it has served", "if false { // it has served"},
 		{"platform-not-asked", decide, "return max(askSoon, s.Steady", "return max(0, s.Steady"},
 		{"any-database", reign, "Database: own.UUID}", "Database: own.UUID[:0]}"},
-		{"gateways-not-told", loop, "if d.Inform && l.Inform != nil {", "if false && d.Inform {"},
+		{"gateways-not-told", acting, "if d.Inform && l.Inform != nil {", "if false && d.Inform {"},
 		{"own-proof-unchecked", failover, "doubt := in.fit(own)", "doubt := in.fit(own)[:0]"},
 
 		// P3: record before act.
@@ -77,7 +79,7 @@ func All() []Mutant {
 
 		// P8: a deposed leader.
 		{"no-compare-and-swap", objects, "case now != prev:", "case false:"},
-		{"lease-not-asked", loop, "if own || l.Holds == nil {", "if own || l.Holds != nil {"},
+		{"lease-not-asked", writing, "if own || l.Holds == nil {", "if own || l.Holds != nil {"},
 		{"step-without-lease", loop, "if !l.Leading() {\n\t\t\t\treturn cluster.Decision{", "if false {\n\t\t\t\treturn cluster.Decision{"},
 
 		// P9: a healthy MAIN's clients.

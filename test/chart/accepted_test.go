@@ -29,7 +29,7 @@ var acceptances = []string{
 	`controller.failAfter="500ms"`, `controller.failAfter="1m30.5s"`, `controller.seatWait="0s"`, `controller.seatWait="3s"`, `controller.standbyGrace="0s"`,
 	`controller.standbyGrace=null`, `controller.bootstrapTimeout="1h"`, `controller.gatewayHoldTimeout="100ms"`, `controller.reconcileInterval="1s"`,
 	`controller.gatewayMaxConnections=1`, `controller.gatewayMaxConnectionsPerAddress=0`, `controller.gatewayDrainTimeout="24s"`, `controller.gatewayIdleTimeout="0s"`,
-	`controller.gatewayRateLimit.enabled=true`, `controller.gatewayTLS.secretName="doors"`, `controller.gatewayTLS={"secretName":"doors","clientCertificates":true}`,
+	`controller.gatewayRateLimit.enabled=true`, `controller.gatewayTLS.secretName="doors"`, `memgraph.tls.secretName="nodes"`, `controller.gatewayTLS={"secretName":"doors","clientCertificates":true}`,
 	`controller.maxLag=0`, `controller.maxLag=9000000000`, `controller.maxLagTime="1m"`, `controller.maxLagTime=""`, `controller.durability="strict"`, `controller.logLevel="error"`, `controller.logFormat="json"`,
 	`controller.appName="0"`, `controller.appName=null`, `controller.extraEnv=[{"name":"GATEWAY_HOLD_TIMEOUT","value":"5s"}]`,
 	`controller.enableReadGateway=false`, `controller={"enableReadGateway":false,"readGatewayBindAddress":":7687"}`,

@@ -18,8 +18,6 @@ import (
 var notSet = map[string]string{
 	"run KUBECONFIG":               "controllers of the chart run in the cluster that they control",
 	"run MEMGRAPH_CONTAINER":       "the chart's container has the name that is the default",
-	"run MEMGRAPH_TLS_ENABLED":     "TLS of the nodes takes files of both, which extraArgs, extraVolumes and extraEnv of both name (docs/gateway.md)",
-	"run MEMGRAPH_TLS_CA_PATH":     "as MEMGRAPH_TLS_ENABLED",
 	"prepare-node TERMINATION_LOG": "the chart leaves the file where Kubernetes puts it, which is the default",
 }
 
@@ -164,7 +162,7 @@ func TestValuesReachTheController(t *testing.T) {
 	text := got.LogValue().String()
 	for _, want := range []string{
 		"APP_NAME=graph-controller", "HTTP_PORT=18080", "RECONCILE_INTERVAL=1m", "MEMGRAPH_REPLICAS=5", "MEMGRAPH_USER=secret", "BOLT_PORT=17687",
-		"REPLICATION_PORT=20000", "GATEWAY_BIND_ADDRESS=[::]:27687", "ENABLE_READ_GATEWAY=true", "READ_GATEWAY_BIND_ADDRESS=[::]:27688",
+		"REPLICATION_PORT=20000", "MEMGRAPH_TLS_ENABLED=true", "MEMGRAPH_TLS_CA_PATH=/memgraph-tls/ca.crt", "GATEWAY_BIND_ADDRESS=[::]:27687", "ENABLE_READ_GATEWAY=true", "READ_GATEWAY_BIND_ADDRESS=[::]:27688",
 		"GATEWAY_ADVERTISED_ADDRESS=graph.example.org:7687", "READ_GATEWAY_ADVERTISED_ADDRESS=graph.example.org:7688",
 		"GATEWAY_HOLD_TIMEOUT=20s", "STATE_CONFIGMAP=graph-state", "LEASE_NAME=graph-leader", "LEASE_DURATION=30s", "RENEW_DEADLINE=20s", "RETRY_PERIOD=4s",
 		"FAIL_AFTER=5s", "STANDBY_GRACE=0s", "SEAT_WAIT=500ms", "BOOTSTRAP_TIMEOUT=10m", "MAX_LAG=0", "MAX_LAG_TIME=30s", "DURABILITY=strict", "LOG_LEVEL=debug", "LOG_FORMAT=json", "LOG_ADD_SOURCE=true",

@@ -94,11 +94,9 @@
 
 {{- /* Flags as gflags reads them: --a_b is --a-b, --noa is --a=false, and --flagfile brings in any others. */ -}}
 {{- define "ha.checks.args" -}}
-{{- $own := list "bolt-port" "data-directory" "init-file" "log-file" "log-level" "also-log-to-stderr" "storage-wal-enabled" "storage-wal-file-flush-every-n-tx" "storage-snapshot-on-exit" "data-recovery-on-startup" "replication-restore-state-on-startup" -}}
+{{- $own := list "bolt-port" "bolt-cert-file" "bolt-key-file" "data-directory" "init-file" "log-file" "log-level" "also-log-to-stderr" "storage-wal-enabled" "storage-wal-file-flush-every-n-tx" "storage-snapshot-on-exit" "data-recovery-on-startup" "replication-restore-state-on-startup" -}}
 {{- $harm := dict
   "bolt-address" "the gateway and the probes reach a node at its pod's address"
-  "bolt-cert-file" "the controller speaks Bolt without TLS"
-  "bolt-key-file" "the controller speaks Bolt without TLS"
   "storage-mode" "only IN_MEMORY_TRANSACTIONAL, the default, is replicated"
   "flagfile" "it may hide flags that the chart sets"
   "fromenv" "it may hide flags that the chart sets"

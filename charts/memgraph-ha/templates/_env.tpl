@@ -7,6 +7,8 @@
   (list "MEMGRAPH_REPLICAS" .Values.memgraph.replicas)
   (list "BOLT_PORT" .Values.memgraph.boltPort)
   (list "REPLICATION_PORT" .Values.memgraph.replicationPort)
+  (list "MEMGRAPH_TLS_ENABLED" (ternary true "" (ne .Values.memgraph.tls.secretName "")))
+  (list "MEMGRAPH_TLS_CA_PATH" (ternary "/memgraph-tls/ca.crt" "" (ne .Values.memgraph.tls.secretName "")))
   (list "GATEWAY_BIND_ADDRESS" $c.gatewayBindAddress)
   (list "ENABLE_READ_GATEWAY" $c.enableReadGateway)
   (list "READ_GATEWAY_BIND_ADDRESS" (ternary $c.readGatewayBindAddress "" $c.enableReadGateway))

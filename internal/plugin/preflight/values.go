@@ -75,13 +75,11 @@ func or(n *int) int {
 // chart has the same lists.
 var (
 	own = []string{
-		"bolt-port", "data-directory", "init-file", "log-file", "log-level", "also-log-to-stderr", "storage-wal-enabled",
+		"bolt-port", "bolt-cert-file", "bolt-key-file", "data-directory", "init-file", "log-file", "log-level", "also-log-to-stderr", "storage-wal-enabled",
 		"storage-wal-file-flush-every-n-tx", "storage-snapshot-on-exit", "data-recovery-on-startup", "replication-restore-state-on-startup",
 	}
 	harm = map[string]string{
 		"bolt-address":   "the gateway and the probes reach a node at its pod's address",
-		"bolt-cert-file": "the controller speaks Bolt without TLS",
-		"bolt-key-file":  "the controller speaks Bolt without TLS",
 		"storage-mode":   "only IN_MEMORY_TRANSACTIONAL, the default, is replicated",
 		"flagfile":       "it may hide flags that the chart sets",
 		"fromenv":        "it may hide flags that the chart sets",

@@ -24,7 +24,7 @@ type prober struct {
 	hints chan struct{}
 	turn  atomic.Uint64             // counts the steps taken on the node: an older look is void
 	asked time.Time                 // when the platform was last asked about it; of the loop's goroutine
-	broke atomic.Pointer[time.Time] // when the connection to it first broke since it was last whole; nil: it has not
+	broke atomic.Pointer[time.Time] // when its connection broke or its process ended, first since it was last whole; nil: neither
 }
 
 func newProber(n cluster.Ordinal) *prober {
@@ -36,9 +36,14 @@ func (p *prober) hint() { nudge(p.hints) }
 
 // shaken says that the connection that is kept to the node broke, or came up.
 func (p *prober) shaken() {
+	p.parted()
+	p.hint()
+}
+
+// parted notes that the node is not what it was, if that is news.
+func (p *prober) parted() {
 	now := time.Now()
 	p.broke.CompareAndSwap(nil, &now)
-	p.hint()
 }
 
 // whole forgets what broke before at: the node has answered after it.
@@ -137,8 +142,8 @@ func (l *Loop) reigns(n cluster.Ordinal, s *cluster.Sighting) {
 	}
 }
 
-// lived is when MAIN was last known to live: when the connection to it broke, if its
-// process has ended since it last answered as MAIN, or else that answer. The zero time if
+// lived is when MAIN was last known to live: when its process was seen to end, by its
+// connection or by the platform, or else when it last answered as MAIN. The zero time if
 // it has not answered in this term.
 func (l *Loop) lived() time.Time {
 	m, _, _ := l.silence()
@@ -202,6 +207,9 @@ func (l *Loop) drain() {
 func (l *Loop) platform() {
 	for n := range l.nodes {
 		st, s := l.Platform.State(cluster.Ordinal(n)), &l.nodes[n]
+		if st.Gone && !s.Gone && s.Contact == cluster.Answered {
+			l.probes[n].parted() // the platform was faster than the connection
+		}
 		if st.Process != s.Process {
 			if s.Contact != cluster.NotProbed {
 				s.Contact, s.Since = cluster.NotProbed, time.Now()

@@ -20,7 +20,8 @@ func TestLagInTime(t *testing.T) {
 		stuck := min(second*10, 50)
 		s := cluster.Sighting{Answered: began.Add(time.Duration(second) * time.Second), Replicas: []cluster.Replica{
 			row(1, second*10, 0), row(2, stuck, stuck-second*10),
-			{Node: 0, Ghost: true, TS: 1}, {Node: 3, Status: cluster.StatusUnknown, TS: 7},
+			{Node: 0, Ghost: true, TS: 1},
+			{Node: 3, Status: cluster.StatusUnknown, TS: 7},
 		}}
 		seen.fill(&s)
 		want := time.Duration(max(0, second-6)) * time.Second // it was seen to have more in second 6

@@ -407,3 +407,19 @@ func TestStepsAndPassesAreCounted(t *testing.T) {
 		}
 	})
 }
+
+// TestPlatformIsFasterThanTheConnection: a process that the platform has seen to end was
+// noticed at once, though its connection has not broken yet.
+func TestPlatformIsFasterThanTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, x, c := counted(t, 3)
+		pass(probeEvery * 3 / 4) // its last answer is some time ago
+		w.change(0, func(s *server) { s.up = false })
+		x.Kick()
+		pass(5 * time.Second)
+		w.standing(t, 2, 1)
+		if got := c.turned(); len(got) != 1 || got[0].Noticed <= 0 || got[0].Noticed > 10*pace {
+			t.Fatalf("told as %+v; want one turn that was noticed within a moment", got)
+		}
+	})
+}

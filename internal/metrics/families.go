@@ -136,7 +136,7 @@ var (
 		"What the time of memgraph_cluster_promotion_duration_seconds was spent on, by part: a kind of step (promote, mark, register, …), record (reading and writing it), inform (having every gateway hear of it), "+
 			"look (at the node a step has changed), and wait (until a node answers, catches up, or has ended what it began). The parts of one promotion add up to it. Absent before the first of a cause, but for failover and switchover.", partBuckets, "cause", "part")
 	detectionDelay = histogram("memgraph_cluster_detection_delay_seconds",
-		"How long it took to notice and record that MAIN was lost: from when its connections broke, or from its last answer if they did not, to the record that ended its reign. "+
+		"How long it took to notice and record that MAIN was lost: from when its process ended, or from its last answer if nobody saw that, to the record that ended its reign. "+
 			"With memgraph_cluster_promotion_duration_seconds this is all that clients waited. Cause is failover or restart.", turnBuckets, "cause")
 	unprotected = counter("memgraph_cluster_unprotected_seconds_total",
 		"For how long this replica has led a cluster whose MAIN acknowledged writes that no other node was proven to hold: the time with condition Unprotected.")

@@ -117,7 +117,7 @@ func (s *Sandbox) employ(ctx context.Context, sl *slot) error {
 			Held: counts.Held, Answered: counts.Answered,
 		},
 		Meter: counts,
-		Log: s.answers.heard(s.log).With("controller", sl.name),
+		Log:   s.answers.heard(s.log).With("controller", sl.name),
 	})
 	if err != nil {
 		return fmt.Errorf("build %s: %w", sl.name, err)

@@ -60,11 +60,12 @@ var apart = map[string][]string{
 	"test/contract":        {"test/contract", "internal/standin/control"},
 	"test/lab":             {"test/lab"},
 	"test/chart":           {"test/chart"},
-	"test/gatewaybench":    {"test/gatewaybench", "internal/bolt", "internal/gateway"},
+	"test/gatewaybench":    {"test/gatewaybench", "test/selfsigned", "internal/bolt", "internal/gateway"},
+	"test/selfsigned":      {},
 	"test/sim":             {"test/sim", "internal/cluster", "internal/controller", "internal/inmemory"},
 	"test/browser":         {"test/browser", "internal/api", "internal/app", "internal/cluster", "internal/controller", "internal/dashboard", "internal/sandbox"},
 	"test/board":           {"test/board", "internal/sandbox"},
-	"test/e2e":             {"test/e2e", "test/lab", "internal/api", "internal/sandbox/bench"},
+	"test/e2e":             {"test/e2e", "test/lab", "test/selfsigned", "internal/api", "internal/sandbox/bench"},
 	"test/drivers":         {"test/drivers", "test/e2e", "internal/cluster", "internal/sandbox"},
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -14,6 +15,8 @@ import (
 // flags are the command line. Durations are in seconds, as in Memgraph.
 type flags struct {
 	server.Options
+	certFile         string
+	keyFile          string
 	snapshotInterval int64
 	queryTimeout     float64
 	walFileKiB       int64
@@ -44,6 +47,8 @@ func (f *flags) register(set *pflag.FlagSet) {
 	set.SortFlags = false
 	set.StringVar(&f.BoltAddress, "bolt-address", f.BoltAddress, "IP address on which the Bolt server should listen.")
 	set.IntVar(&f.BoltPort, "bolt-port", f.BoltPort, "Port on which the Bolt server should listen.")
+	set.StringVar(&f.certFile, "bolt-cert-file", f.certFile, "Certificate file which should be used for the Bolt server.")
+	set.StringVar(&f.keyFile, "bolt-key-file", f.keyFile, "Key file which should be used for the Bolt server.")
 	set.StringVar(&f.ServerName, "bolt-server-name-for-init", f.ServerName, "Server name which the database should send to the client in the Bolt INIT message.")
 	set.StringVar(&f.DataDirectory, "data-directory", f.DataDirectory, "Path to directory in which to save all permanent data.")
 	set.BoolVar(&f.WAL, "storage-wal-enabled", f.WAL, "Controls whether the storage uses write-ahead-logging.")
@@ -107,6 +112,9 @@ func (f *flags) options(set *pflag.FlagSet, log *slog.Logger) (server.Options, e
 	if opts.Faults, err = f.faults(); err != nil {
 		return opts, err
 	}
+	if opts.BoltTLS, err = f.tls(); err != nil {
+		return opts, err
+	}
 	switch f.storageMode {
 	case "IN_MEMORY_TRANSACTIONAL":
 	case "IN_MEMORY_ANALYTICAL":
@@ -134,4 +142,17 @@ func (f *flags) options(set *pflag.FlagSet, log *slog.Logger) (server.Options, e
 		})
 	})
 	return opts, nil
+}
+
+// tls reads the certificate of the Bolt port, as Memgraph does once, at its start; nil if
+// there is none.
+func (f *flags) tls() (*tls.Config, error) {
+	if f.certFile == "" && f.keyFile == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.certFile, f.keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("--bolt-cert-file %q, --bolt-key-file %q: %w", f.certFile, f.keyFile, err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"memgraph-controller/internal/standin/server"
+	"memgraph-controller/test/selfsigned"
 )
 
 // parse reads a command line as main does, up to the start.
@@ -52,6 +55,26 @@ func TestDefaultsOfTheBareBinary(t *testing.T) {
 	}
 	if !shown {
 		t.Error("SHOW CONFIG would not show storage_wal_enabled")
+	}
+}
+
+func TestCertificateOfTheBoltPort(t *testing.T) {
+	dir := t.TempDir()
+	cert, key, err := selfsigned.New("node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"crt": cert, "key": key} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o, err := parse("--bolt-cert-file="+filepath.Join(dir, "crt"), "--bolt-key-file="+filepath.Join(dir, "key"))
+	if err != nil || o.BoltTLS == nil || len(o.BoltTLS.Certificates) != 1 {
+		t.Errorf("%+v, %v; want the certificate", o.BoltTLS, err)
+	}
+	if _, err := parse("--bolt-cert-file=" + filepath.Join(dir, "crt")); err == nil || !strings.Contains(err.Error(), "--bolt-key-file") {
+		t.Errorf("%v; want an error that names the key's flag", err)
 	}
 }
 

@@ -102,7 +102,14 @@ func TestPluginTellsWhatTheRecordSays(t *testing.T) {
 			case s.Record.Standby:
 				plugin(t, r, pluginDone, []string{"explain", n.Name}, n.Name+": yes: it is proven")
 			default:
-				plugin(t, r, pluginDone, []string{"explain", n.Name}, fmt.Sprintf("%s: no: %s waits for the word of %s alone", n.Name, main, s.Record.Standby))
+				want := fmt.Sprintf("%s: no: %s waits for the word of %s alone", n.Name, main, s.Record.Standby)
+				must(t, Until(t.Context(), time.Minute, want, func(ctx context.Context) error { // MAIN calls a new replica invalid at first
+					said, err := r.Plugin(ctx, "explain", n.Name)
+					if err == nil && !strings.Contains(said.Out, want) {
+						err = errors.New(said.String())
+					}
+					return err
+				}))
 			}
 		}
 		plugin(t, r, pluginDone, []string{"logs", "--tail", "50"}, s.Leader+"  ")

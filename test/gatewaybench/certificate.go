@@ -1,18 +1,12 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"slices"
-	"time"
+
+	"memgraph-controller/test/selfsigned"
 )
 
 // makeCertificate writes a certificate for 127.0.0.1 and its key to file, as HAProxy
@@ -20,38 +14,15 @@ import (
 // who could agree on more, such as a key exchange against quantum computers, would be
 // charged for it.
 func makeCertificate(file string) (*tls.Config, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, key, err := selfsigned.New("127.0.0.1")
 	if err != nil {
-		return nil, fmt.Errorf("make a certificate: %w", err)
+		return nil, err
 	}
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
-	if err != nil {
-		return nil, fmt.Errorf("make a certificate: %w", err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("make a certificate: %w", err)
-	}
-	both := slices.Concat(
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}),
-	)
-	if err := os.WriteFile(file, both, 0o600); err != nil {
+	if err := os.WriteFile(file, slices.Concat(cert, key), 0o600); err != nil {
 		return nil, fmt.Errorf("keep a certificate: %w", err)
 	}
-	trusted, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("make a certificate: %w", err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(trusted)
 	return &tls.Config{
-		RootCAs: roots, ServerName: "127.0.0.1",
+		RootCAs: selfsigned.Trust(cert), ServerName: "127.0.0.1",
 		MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519},
 	}, nil
 }

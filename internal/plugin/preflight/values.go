@@ -79,11 +79,11 @@ var (
 		"storage-wal-file-flush-every-n-tx", "storage-snapshot-on-exit", "data-recovery-on-startup", "replication-restore-state-on-startup",
 	}
 	harm = map[string]string{
-		"bolt-address":   "the gateway and the probes reach a node at its pod's address",
-		"storage-mode":   "only IN_MEMORY_TRANSACTIONAL, the default, is replicated",
-		"flagfile":       "it may hide flags that the chart sets",
-		"fromenv":        "it may hide flags that the chart sets",
-		"tryfromenv":     "it may hide flags that the chart sets",
+		"bolt-address": "the gateway and the probes reach a node at its pod's address",
+		"storage-mode": "only IN_MEMORY_TRANSACTIONAL, the default, is replicated",
+		"flagfile":     "it may hide flags that the chart sets",
+		"fromenv":      "it may hide flags that the chart sets",
+		"tryfromenv":   "it may hide flags that the chart sets",
 	}
 )
 

@@ -7,6 +7,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"time"
@@ -19,6 +20,8 @@ type Options struct {
 	BoltAddress string // host the Bolt port is opened on; if it is loopback, replication takes loopback peers only
 	BoltPort    int    // 0: any free one
 	ServerName  string // agent announced to clients; empty: Memgraph's
+	// BoltTLS is spoken at the Bolt port, and nothing else then; nil: no TLS.
+	BoltTLS *tls.Config
 
 	DataDirectory     string
 	WAL               bool

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -165,6 +166,9 @@ func (in *Instance) openBolt() error {
 	in.mu.Lock()
 	in.boltAddr = ln.Addr()
 	in.mu.Unlock()
+	if in.opts.BoltTLS != nil {
+		ln = tls.NewListener(ln, in.opts.BoltTLS)
+	}
 	srv := &bolt.Server{
 		Handler: in, Version: in.version.String(), Community: in.opts.Community,
 		ServerName: in.opts.ServerName, Log: in.log,

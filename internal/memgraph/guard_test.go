@@ -6,8 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"net/http"
-	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,6 +14,7 @@ import (
 
 	"memgraph-controller/internal/bolt"
 	"memgraph-controller/internal/cluster"
+	"memgraph-controller/test/selfsigned"
 )
 
 func done(g *Guard) bool {
@@ -220,12 +220,19 @@ func TestWatchCallsWhenANodeComesAndGoes(t *testing.T) {
 	}
 }
 
-func TestWatchAndLookOverTLS(t *testing.T) {
-	// httptest has a certificate for 127.0.0.1; only that is borrowed.
-	web := httptest.NewTLSServer(nil)
-	defer web.Close()
-	f := newFake(t)
-	front, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: web.TLS.Certificates})
+// overTLS is a fake behind TLS with a certificate for name, and that certificate.
+func overTLS(t *testing.T, name string) (f *fake, cert []byte) {
+	t.Helper()
+	cert, key, err := selfsigned.New(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f = newFake(t)
+	front, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,8 +250,12 @@ func TestWatchAndLookOverTLS(t *testing.T) {
 			f.wg.Go(func() { f.serve(conn) })
 		}
 	})
-	secure := web.Client().Transport.(*http.Transport).TLSClientConfig
-	n := newNodes(t, Options{TLS: secure}, f.addr)
+	return f, cert
+}
+
+func TestWatchAndLookOverTLS(t *testing.T) {
+	f, cert := overTLS(t, "127.0.0.1")
+	n := newNodes(t, Options{TLS: &tls.Config{RootCAs: selfsigned.Trust(cert)}}, f.addr)
 	if s := n.Look(t.Context(), 0); s.Contact != cluster.Answered {
 		t.Errorf("look over tls = %+v", s)
 	}
@@ -258,5 +269,30 @@ func TestWatchAndLookOverTLS(t *testing.T) {
 	plain := newNodes(t, Options{}, f.addr)
 	if s := plain.Look(t.Context(), 0); s.Contact == cluster.Answered {
 		t.Error("plain connection to a tls port answered")
+	}
+}
+
+// A pod is dialed by its IP address, and shows a certificate for its name. What is wrong
+// with that is told: such a node is not silent.
+func TestCertificatesAreForNamesNotForAddresses(t *testing.T) {
+	f, cert := overTLS(t, "mg-0.mg.shop.svc")
+	_, other := overTLS(t, "mg-0.mg.shop.svc")
+	for name, c := range map[string]struct {
+		host, at string
+		trusted  []byte
+		contact  cluster.Contact
+		fault    string
+	}{
+		"as it is called": {"mg-0.mg.shop.svc", f.addr, cert, cluster.Answered, ""},
+		"another name":    {"mg-1.mg.shop.svc", f.addr, cert, cluster.Foreign, "mg-1.mg.shop.svc"},
+		"nobody vouches":  {"mg-0.mg.shop.svc", f.addr, other, cluster.Foreign, "mg-0.mg.shop.svc"},
+		"no TLS there":    {"mg-0.mg.shop.svc", speaks(t, []byte{0, 0, 0, 0, 0}), cert, cluster.Foreign, "TLS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNodes(t, Options{TLS: &tls.Config{RootCAs: selfsigned.Trust(c.trusted)}, Address: func(string) string { return c.at }}, c.host+":7687")
+			if s := n.Look(t.Context(), 0); s.Contact != c.contact || !strings.Contains(s.Fault, c.fault) {
+				t.Errorf("%s %q; want %s and %q", s.Contact, s.Fault, c.contact, c.fault)
+			}
+		})
 	}
 }

@@ -34,10 +34,7 @@ type line struct {
 func newLine(addr string, l login) (*line, error) {
 	scheme := "bolt"
 	if l.tls != nil {
-		scheme = "bolt+s"
-		if l.tls.InsecureSkipVerify {
-			scheme = "bolt+ssc"
-		}
+		scheme = "bolt+ssc" // login.secure verifies
 	}
 	auth := neo4j.NoAuth()
 	if l.creds.User != "" {

@@ -142,6 +142,8 @@ func (n *node) unanswered(ctx context.Context, err error) cluster.Sighting {
 		return foreign("%v, neither main nor replica: is it a coordinator, or newer than this controller?", role)
 	case failure != nil:
 		return foreign("%s", faultOf(failure, n.login.creds.User))
+	case n.insecure(err) != "":
+		return foreign("%s", n.insecure(err))
 	case garbled(err):
 		return foreign("%s", n.diagnose(ctx, err))
 	default:

@@ -51,20 +51,6 @@ func (l login) at(addr string) string {
 	return l.address(addr)
 }
 
-// secure returns the TLS configuration for the node at addr, nil for plain TCP.
-func (l login) secure(addr string) (*tls.Config, error) {
-	if l.tls == nil {
-		return nil, nil
-	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, err
-	}
-	config := l.tls.Clone()
-	config.ServerName = host
-	return config, nil
-}
-
 // node keeps the idle lines to one node.
 type node struct {
 	cluster.Node

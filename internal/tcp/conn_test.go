@@ -62,7 +62,7 @@ func TestBriefMovesEveryByteAndTheEnd(t *testing.T) {
 		t.Errorf("%d bytes came back, %v; want the %d that were sent, and the end", len(got), err, len(sent))
 	}
 	both.Wait()
-	if n, err := here.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+	if n, err := here.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("a read after the end: %d, %v", n, err)
 	}
 }

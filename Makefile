@@ -53,9 +53,10 @@ chart-rewrite: ## write down what the chart renders and README's list of values;
 	$(GO) test -tags chart -count 1 ./test/chart -run 'TestGolden|TestReadme' -rewrite
 
 .PHONY: alerts
-alerts: ## the chart's alerts: when they fire and when they keep silent, by promtool (the first time 5 minutes)
-	GOFLAGS=-tags=remove_all_sd $(GO) tool -modfile=tools/alerts/go.mod promtool check rules charts/memgraph-ha/rules/alerts.yaml
-	GOFLAGS=-tags=remove_all_sd $(GO) tool -modfile=tools/alerts/go.mod promtool test rules tools/alerts/tests.yaml
+alerts: ## the chart's alerts: when they fire and when they keep silent, by promtool (installs Debian's prometheus if missing, as root)
+	@command -v promtool >/dev/null || tools/apt.sh prometheus
+	promtool check rules charts/memgraph-ha/rules/alerts.yaml
+	promtool test rules tools/alerts/tests.yaml
 
 .PHONY: dashboard
 dashboard: ## the dashboard in a browser while the sandbox fails over; pictures in bin/dashboard (installs Debian's chromium if missing, as root)
@@ -64,7 +65,7 @@ dashboard: ## the dashboard in a browser while the sandbox fails over; pictures 
 
 .PHONY: board
 board: ## ask a real Prometheus all that Grafana's board asks, of a sandbox that fails over; picture in bin/board (2 minutes; installs Debian's prometheus and chromium if missing, as root)
-	@command -v $${PROMETHEUS:-prometheus} >/dev/null && command -v $${CHROMIUM:-chromium} >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus chromium fonts-dejavu-core; }
+	@command -v $${PROMETHEUS:-prometheus} >/dev/null && command -v $${CHROMIUM:-chromium} >/dev/null || tools/apt.sh prometheus chromium fonts-dejavu-core
 	$(GO) test -tags board -count 1 -v $(TESTARGS) ./test/board
 
 .PHONY: scenarios

@@ -19,6 +19,7 @@ import (
 	"memgraph-controller/internal/config"
 	"memgraph-controller/internal/controller"
 	"memgraph-controller/internal/dashboard"
+	"memgraph-controller/internal/gateway"
 	"memgraph-controller/internal/kube"
 	"memgraph-controller/internal/metrics"
 )
@@ -213,9 +214,8 @@ func open(ctx context.Context, c config.Config) (*listeners, error) {
 		if door.at == &l.read && !c.ReadGateway {
 			continue
 		}
-		var config net.ListenConfig
 		var err error
-		if *door.at, err = config.Listen(ctx, "tcp", door.addr); err != nil {
+		if *door.at, err = gateway.Listen(ctx, door.addr); err != nil {
 			l.close()
 			return nil, fmt.Errorf("open %s: %w", door.what, err)
 		}

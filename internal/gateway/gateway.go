@@ -160,9 +160,6 @@ func (g *Gateway) serve(ctx context.Context, door Door, client net.Conn) {
 		g.exit(from)
 		g.mu.Unlock()
 	}()
-	if conn, ok := client.(*net.TCPConn); ok {
-		_ = conn.SetKeepAliveConfig(keepAlive) // fails only on a connection that is already dead
-	}
 	client = tcp.Brief(client)
 	secured, err := g.secure(ctx, door, client)
 	if err != nil {

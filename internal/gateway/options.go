@@ -15,7 +15,7 @@ import (
 // Options are what a Gateway is made of. Zero durations and limits stand for
 // their defaults; negative ones are refused.
 type Options struct {
-	ReadWrite net.Listener // clients of MAIN; nil: this door does not exist
+	ReadWrite net.Listener // clients of MAIN, see Listen; nil: this door does not exist
 	ReadOnly  net.Listener // clients of replicas; nil: this door does not exist
 
 	Confirmer Confirmer // asks a server whether it is MAIN; nil: the Route is trusted
@@ -142,6 +142,12 @@ func (o Options) withDefaults() (Options, error) {
 // keepAlive finds a peer whose machine is gone within half a minute, also on
 // a session that says nothing.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+
+// Listen opens a door at host:port for Options. Clients whose machines are gone are
+// noticed within half a minute there; a listener of another kind has its own ways.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	return tcp.Listen(ctx, addr, keepAlive)
+}
 
 // serverSilence is how long a server may leave unacknowledged what was sent to it, before
 // its connection is given up, should nobody have taken its clients away by then.

@@ -74,7 +74,7 @@ func gatewayCommand() *cobra.Command {
 
 // carry runs the gateway until ctx ends.
 func carry(ctx context.Context, out io.Writer, to string, own *tls.Config) error {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := gateway.Listen(ctx, "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen for clients: %w", err)
 	}

@@ -121,7 +121,7 @@ func policySettings() []setting[Config] {
 		{name: "SEAT_WAIT", def: short(policy.SeatWait), about: "How long a new MAIN stays closed to clients for the sake of filling the standby seat first; at most FAIL_AFTER", field: at(durations(0), func(c *Config) *time.Duration { return &c.SeatWait })},
 		{name: "BOOTSTRAP_TIMEOUT", def: short(policy.BootstrapTimeout), about: "How long a bootstrap waits for nodes that do not answer, before it goes on without them if nothing can be lost by it", field: at(durations(time.Second), func(c *Config) *time.Duration { return &c.BootstrapTimeout })},
 		{name: "MAX_LAG", def: strconv.FormatInt(policy.MaxLag, 10), about: "How many timestamps a replica may be behind MAIN and still be read from", field: at(integers[int64](0, 0), func(c *Config) *int64 { return &c.MaxLag })},
-		{name: "MAX_LAG_TIME", def: short(policy.MaxLagTime), about: "For how long MAIN may have had more than a replica that is still read from, to half a second; 0s: there is no such limit", field: at(durations(0), func(c *Config) *time.Duration { return &c.MaxLagTime })},
+		{name: "MAX_LAG_TIME", def: short(policy.MaxLagTime), about: "For how long MAIN may have had more than a replica that is still read from, to half a second and as far as this leader has seen this MAIN; 0s: there is no such limit", field: at(durations(0), func(c *Config) *time.Duration { return &c.MaxLagTime })},
 		{name: "DURABILITY", def: policy.Durability.String(), about: "What happens when no replica can hold the standby seat: writes are acknowledged unprotected and an alarm is raised (`available`), or refused (`strict`)", field: at(durabilities(), func(c *Config) *cluster.Durability { return &c.Durability })},
 	}
 }

@@ -107,10 +107,13 @@ func (t *turns) spent(on string, took time.Duration) {
 func (t *turns) recorded(prev, next *cluster.Record, asked bool, lived, now time.Time) (Turn, bool) {
 	switch {
 	case prev == nil && !open(next):
-		t.cause, t.from, t.since = Bootstrap, cluster.NoNode, now
+		*t = turns{cause: Bootstrap, from: cluster.NoNode, since: now}
 	case prev == nil: // a MAIN that serves is adopted as it is
 	case open(prev) && !open(next):
-		t.cause, t.from, t.since = cause(prev, next), prev.Main, now
+		t.cause, t.from, t.since, t.noticed = cause(prev, next), prev.Main, now, 0
+		if t.held.IsZero() {
+			t.parts = nil
+		}
 		switch lost := t.cause == Failover || t.cause == Restart; {
 		case !t.held.IsZero():
 			t.since = t.held
@@ -121,6 +124,8 @@ func (t *turns) recorded(prev, next *cluster.Record, asked bool, lived, now time
 		turn, over := t.end(next, now), prev.Stage == cluster.Promoting
 		*t = turns{}
 		return turn, over
+	case !t.since.IsZero() && open(prev): // the end of a turn was not seen: its record's answer was lost
+		*t = turns{held: t.held}
 	}
 	switch {
 	case !yields(next):
@@ -128,7 +133,7 @@ func (t *turns) recorded(prev, next *cluster.Record, asked bool, lived, now time
 			t.parts = nil
 		}
 	case t.held.IsZero() && prev != nil && !yields(prev):
-		t.held = now
+		t.held, t.parts = now, nil
 	}
 	if asked && !open(next) {
 		t.cause, t.noticed = Demanded, 0

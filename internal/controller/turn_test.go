@@ -247,6 +247,34 @@ func TestPartsOfAReignThatGoesOn(t *testing.T) {
 	}
 }
 
+// The record that serves may be written and its answer lost: the turn is not told then,
+// and what is spent on the reign that follows belongs to no later one.
+func TestEndOfATurnThatWasNotSeen(t *testing.T) {
+	at := time.Unix(1000, 0)
+	after := func(d time.Duration) time.Time { return at.Add(d) }
+	serves := func(main cluster.Ordinal) *cluster.Record { return &cluster.Record{Stage: cluster.Serving, Main: main} }
+	begins := func(main cluster.Ordinal) *cluster.Record { return &cluster.Record{Stage: cluster.Promoting, Main: main} }
+	for name, between := range map[string]bool{"at the next turn": false, "at a record between": true} {
+		t.Run(name, func(t *testing.T) {
+			var f turns
+			f.recorded(serves(0), begins(1), false, at, at)
+			f.spent(recording, time.Second)
+			// serves(1) was written, and nobody heard of it.
+			if between {
+				f.recorded(serves(1), serves(1), false, time.Time{}, after(time.Minute))
+			}
+			f.spent(looking, time.Hour)
+			f.recorded(serves(1), begins(2), false, time.Time{}, after(2*time.Hour))
+			f.spent(recording, 100*time.Millisecond)
+			turn, over := f.recorded(begins(2), serves(2), false, time.Time{}, after(2*time.Hour+time.Second))
+			want := []Part{{recording, 100 * time.Millisecond}, {waiting, 900 * time.Millisecond}}
+			if !over || turn.Took != time.Second || turn.Noticed != 0 || !slices.Equal(turn.Parts, want) {
+				t.Errorf("%v, %+v; want %v", over, turn, want)
+			}
+		})
+	}
+}
+
 // TestUnprotectedTimeIsCounted: from when the alarm is on until it is over, and no longer.
 func TestUnprotectedTimeIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

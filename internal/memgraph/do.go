@@ -63,6 +63,7 @@ func (n *Nodes) do(ctx context.Context, s cluster.Step) (cluster.Failure, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	defer at.spare()
 	if s.Kind == cluster.Register {
 		replica, err := n.find(s.Replica)
 		if err != nil {

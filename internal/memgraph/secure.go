@@ -60,7 +60,7 @@ func (n *node) insecure(err error) string {
 	switch {
 	case strings.HasPrefix(text, distrusts):
 		return fmt.Sprintf("%s: give %s one for its name, of an authority that this controller trusts (MEMGRAPH_TLS_CA_PATH)", text, n.Name)
-	case strings.HasPrefix(text, "tls: "), strings.HasPrefix(text, "remote error: tls: "), strings.Contains(text, "check that TLS is enabled"):
+	case strings.HasPrefix(text, "tls: "), strings.HasPrefix(text, "remote error: tls: "):
 		return fmt.Sprintf("has not come to terms about TLS (%s): turn it off for the controller, or on for %s", text, n.Bolt)
 	}
 	return ""

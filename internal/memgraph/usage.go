@@ -48,6 +48,14 @@ func (n *node) usage(ctx context.Context, l *line, began time.Time, known cluste
 	return known
 }
 
+// spare has the node not asked about it for a while: it was just made to do something, and
+// whoever did that waits for the next look.
+func (n *node) spare() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.counted = time.Now()
+}
+
 // complete returns u with what it lacks taken from v.
 func complete(u, v cluster.Usage) cluster.Usage {
 	for _, f := range []struct {

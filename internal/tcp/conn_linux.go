@@ -15,8 +15,10 @@ import (
 // block they last some microseconds, and after every moment without work the
 // announcement wakes the scheduler's watchdog, a thread of its own: whoever passes on a
 // short message pays for two wakeups and needs one (measured with Go 1.26 and perf:
-// entersyscall and its futex). All else is as package net does it: waiting, deadlines,
-// closing.
+// entersyscall and its futex). Waiting, deadlines and closing are package net's, whose
+// errors name a raw-read or a raw-write. The price: while the kernel takes a write, which
+// on a loopback includes what the receiver does with it, no other goroutine runs on that
+// processor of the scheduler, and the race detector does not see what was read or written.
 //
 // It may be used by several goroutines at once, as any net.Conn.
 type Conn struct {
@@ -98,7 +100,7 @@ func (h *half) write(fd uintptr) bool {
 		n, done := h.call(syscall.SYS_WRITE, fd)
 		h.n += n
 		h.b = h.b[n:]
-		if !done || h.errno != 0 || len(h.b) == 0 {
+		if !done || h.errno != 0 || len(h.b) == 0 || n == 0 {
 			return done
 		}
 	}

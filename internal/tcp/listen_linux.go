@@ -25,6 +25,7 @@ func Listen(ctx context.Context, addr string, k net.KeepAliveConfig) (net.Listen
 		}
 		return nil
 	}}
+	config.SetMultipathTCP(false) // of which not every kernel takes these options
 	return config.Listen(ctx, "tcp", addr)
 }
 

@@ -170,13 +170,13 @@
 {{- /* What is added to a pod must not be there twice. */ -}}
 {{- define "ha.checks.pod" -}}
 {{- with .Values.memgraph -}}
-{{- include "ha.notTwice" (list "memgraph.extraVolumes" .extraVolumes "name" (list "data" "log" "tmp" "controller" "init" "state")) -}}
-{{- include "ha.notTwice" (list "memgraph.extraVolumeMounts" .extraVolumeMounts "mountPath" (list "/var/lib/memgraph" "/var/log/memgraph" "/tmp" "/init" "/controller")) -}}
+{{- include "ha.notTwice" (list "memgraph.extraVolumes" .extraVolumes "name" (list "data" "log" "tmp" "controller" "init" "state" "tls")) -}}
+{{- include "ha.notTwice" (list "memgraph.extraVolumeMounts" .extraVolumeMounts "mountPath" (list "/var/lib/memgraph" "/var/log/memgraph" "/tmp" "/init" "/controller" "/tls")) -}}
 {{- include "ha.notTwice" (list "memgraph.extraEnv" .extraEnv "name" list) -}}
 {{- end -}}
 {{- with .Values.controller -}}
-{{- include "ha.notTwice" (list "controller.extraVolumes" .extraVolumes "name" list) -}}
-{{- include "ha.notTwice" (list "controller.extraVolumeMounts" .extraVolumeMounts "mountPath" list) -}}
+{{- include "ha.notTwice" (list "controller.extraVolumes" .extraVolumes "name" (list "tls" "memgraph-tls")) -}}
+{{- include "ha.notTwice" (list "controller.extraVolumeMounts" .extraVolumeMounts "mountPath" (list "/tls" "/memgraph-tls")) -}}
 {{- include "ha.notTwice" (list "controller.extraEnv" .extraEnv "name" list) -}}
 {{- end -}}
 {{- end -}}

@@ -2,6 +2,7 @@ package request
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"memgraph-controller/internal/api"
@@ -44,7 +45,7 @@ func against(v view.View, ask cluster.Ask, n cluster.Ordinal) string {
 	case cluster.AskSwitchover:
 		return againstSwitchover(v, n)
 	case cluster.AskPromote:
-		if node := named(v, n); node.Main && r.Stage == cluster.Serving.String() && answers(node) {
+		if node := named(v, n); node.Main && r.Stage == cluster.Serving.String() && sound(v, node) {
 			return fmt.Sprintf("%s is MAIN already and lives; %s", node.Name, accepted(v, cluster.AskPromote, replica))
 		}
 	case cluster.AskRebuild:
@@ -103,6 +104,13 @@ func accepted(v view.View, ask cluster.Ask, fit func(view.Node) bool) string {
 func replica(n view.Node) bool { return !n.Main && n.Up() }
 
 // answers reports whether the leader sees a node answer.
+// sound reports whether the leader surely takes MAIN for one that lives: it may answer, and
+// be lost all the same, as a replica or with other data.
+func sound(v view.View, main view.Node) bool {
+	alarm := func(c api.Condition) bool { return c.Severity == cluster.Alarm.String() }
+	return answers(main) && main.Role == cluster.RoleMain.String() && !slices.ContainsFunc(v.Conditions, alarm)
+}
+
 func answers(n view.Node) bool { return n.Contact == cluster.Answered.String() && !n.Gone }
 
 // named returns node n of the view, the zero value if it is not there.

@@ -63,6 +63,7 @@ func TestMake(t *testing.T) {
 		{name: "resume", world: paused, want: request.Want{Ask: cluster.AskResume}, text: "resume", says: []string{"decisions go on"}},
 		{name: "discard", world: well, want: request.Want{Ask: cluster.AskDiscard, Node: "1"}, text: "discard 1", says: []string{"none is known of"}},
 		{name: "adopt", world: func(c *staged.Cluster) { c.Record, c.Status.Record = nil, nil }, want: request.Want{Ask: cluster.AskAdopt, Node: "1"}, text: "adopt 1", says: []string{"nobody is recorded as MAIN"}},
+		{name: "promote a MAIN that answers as a replica", world: func(c *staged.Cluster) { c.Status.Nodes[0].Role = "replica" }, want: request.Want{Ask: cluster.AskPromote, Node: "0", AcceptDataLoss: true}, text: "promote 0 --accept-data-loss"},
 		{name: "promote a MAIN that is lost", world: func(c *staged.Cluster) { c.Status.Nodes[0].Contact, c.Status.Nodes[0].Gone = "refused", true }, want: request.Want{Ask: cluster.AskPromote, Node: "0", AcceptDataLoss: true}, text: "promote 0 --accept-data-loss"},
 		{name: "controller not running", world: (*staged.Cluster).Forget, want: request.Want{Ask: cluster.AskPause}, fails: "no controller of release mg leads, so nobody would answer: see kubectl -n shop get pods", code: problem.Failed},
 		{name: "another request waits", world: func(c *staged.Cluster) { c.Notes[kube.RequestAnnotation] = "pause" }, want: request.Want{Ask: cluster.AskResume}, fails: `the request "pause" waits for an answer already`, code: problem.Failed},

@@ -253,7 +253,9 @@ func TestEndOfATurnThatWasNotSeen(t *testing.T) {
 	at := time.Unix(1000, 0)
 	after := func(d time.Duration) time.Time { return at.Add(d) }
 	serves := func(main cluster.Ordinal) *cluster.Record { return &cluster.Record{Stage: cluster.Serving, Main: main} }
-	begins := func(main cluster.Ordinal) *cluster.Record { return &cluster.Record{Stage: cluster.Promoting, Main: main} }
+	begins := func(main cluster.Ordinal) *cluster.Record {
+		return &cluster.Record{Stage: cluster.Promoting, Main: main}
+	}
 	for name, between := range map[string]bool{"at the next turn": false, "at a record between": true} {
 		t.Run(name, func(t *testing.T) {
 			var f turns

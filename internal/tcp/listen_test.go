@@ -33,8 +33,10 @@ func TestAcceptedConnectionsHaveTheKeepalives(t *testing.T) {
 	}
 	err = raw.Control(func(fd uintptr) {
 		for _, want := range []struct{ level, name, value int }{
-			{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1}, {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 17},
-			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 6}, {unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4},
+			{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 17},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 6},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4},
 		} {
 			if got, err := unix.GetsockoptInt(int(fd), want.level, want.name); err != nil || got != want.value {
 				t.Errorf("option %d of level %d is %d, %v; want %d", want.name, want.level, got, err, want.value)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -430,8 +431,11 @@ func TestCompletion(t *testing.T) {
 
 // TestReach: flags of kubectl lead to the API server that they name.
 func TestReach(t *testing.T) {
+	var mu sync.Mutex
 	var asked []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		asked = append(asked, r.URL.Path)
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
@@ -449,12 +453,12 @@ func TestReach(t *testing.T) {
 		{[]string{"status", "--kubeconfig", config, "--context", "b"}, "other"},
 		{[]string{"status", "--kubeconfig", config, "-n", "third"}, "third"},
 	} {
-		asked = nil
 		var out, errs bytes.Buffer
 		code := execute(t.Context(), c.args, streams{in: strings.NewReader(""), out: &out, errs: &errs}, reach)
 		if code != 1 || !strings.Contains(errs.String(), "does not know you: log in again") {
 			t.Errorf("%v: code %d, %s", c.args, code, errs.String())
 		}
+		mu.Lock()
 		for _, path := range asked {
 			if !strings.Contains(path, "/namespaces/"+c.namespace+"/") {
 				t.Errorf("%v: asked %s", c.args, path)
@@ -463,6 +467,8 @@ func TestReach(t *testing.T) {
 		if len(asked) != 3 {
 			t.Errorf("%v: %d questions, want 3 and no discovery: %v", c.args, len(asked), asked)
 		}
+		asked = nil
+		mu.Unlock()
 	}
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
 	var errs bytes.Buffer

@@ -1,6 +1,7 @@
 package memgraph
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -91,6 +92,21 @@ func TestSlowNodeIsNotBothered(t *testing.T) {
 		t.Errorf("look %+v; want its data, and nothing of what it occupies", s)
 	}
 	wantAsked(t, f, "SHOW REPLICATION ROLE", "SHOW REPLICAS", "SHOW VERSION", "SHOW CONFIG", storageOfCurrent)
+}
+
+// Whoever has just taken a step waits for the next look: nothing is asked in it that no
+// decision needs.
+func TestUsageIsNotAskedAfterAStep(t *testing.T) {
+	f := newFake(t)
+	n := newNodes(t, Options{}, f.addr)
+	_ = n.Do(t.Context(), cluster.Step{Kind: cluster.Mark, Node: 0}) // whatever comes of it
+	f.statements()
+	if s := n.Look(t.Context(), 0); s.Contact != cluster.Answered {
+		t.Fatalf("look %+v", s)
+	}
+	if asked := f.statements(); slices.Contains(asked, "SHOW TRANSACTIONS") {
+		t.Errorf("asked %q right after a step", asked)
+	}
 }
 
 // TestMuteAboutUsage: a node that never answers that question costs the look its bound

@@ -25,7 +25,7 @@ func (in Input) rebuild() (Decision, bool) {
 		if d, ok := in.cure(); ok {
 			return d, true
 		}
-		others := func(b Rebuild) bool { return b.Node != n }
+		others := func(b Rebuild) bool { return b.Node != n && b.Node != rec.Main }
 		if slices.ContainsFunc(rec.Rebuilds, others) && len(rec.Promotable) == 0 {
 			continue // one after the other, as long as MAIN has the only good copy
 		}

@@ -38,7 +38,7 @@ type Decision struct {
 func Decide(in Input) Decision {
 	in.Record = in.known()
 	d := in.disinherit(in.decide())
-	if next := d.Record; next != nil && next.Stage == Promoting && (in.Record == nil || next.Epoch != in.Record.Epoch) {
+	if next := d.Record; next != nil && next.Stage == Promoting && in.begins(next.Epoch) {
 		next.Joined = in.joining(next.Main)
 	}
 	if d.Wake <= 0 {
@@ -46,6 +46,16 @@ func Decide(in Input) Decision {
 	}
 	d.Conditions = in.conditions()
 	return d
+}
+
+// begins reports whether a reign of epoch e is a new one: neither the recorded one nor,
+// after the record was deleted, the last that was.
+func (in Input) begins(e Epoch) bool {
+	last := in.Record
+	if last == nil {
+		last = in.Last
+	}
+	return last == nil || e != last.Epoch
 }
 
 // known returns the record without the nodes that this cluster does not have: it

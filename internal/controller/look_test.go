@@ -101,3 +101,18 @@ func TestLeavingAndGoneReachTheSnapshot(t *testing.T) {
 		}
 	})
 }
+
+// TestLookInVainIsRepeatedAtOnce: what a look that was not answered says is a second old
+// when it ends, and a MAIN that answers again must be heard before its grace is over.
+func TestLookInVainIsRepeatedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := serving(t, 3)
+		w.change(2, func(s *server) { s.mute = true })
+		pass(probeEvery + 2*probeTimeout)
+		before := w.looks(2)
+		pass(5*probeTimeout + 10*pace)
+		if got := w.looks(2) - before; got != 5 {
+			t.Fatalf("%d looks in five times the %s that one in vain takes; want 5", got, probeTimeout)
+		}
+	})
+}

@@ -19,7 +19,7 @@ const (
 	// under 500 ms even while MAIN waits for a cut-off replica (recorded on 3.6.2).
 	probeTimeout = time.Second
 	// frozen is how long no look can take, unless this process was stopped.
-	frozen = 2 * probeTimeout
+	frozen = probeTimeout + probeEvery
 	// askTimeout is how long the other controllers have for their look: a MAIN that
 	// does not tell its role in this time does not answer them either.
 	askTimeout = 600 * time.Millisecond

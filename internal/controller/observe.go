@@ -73,7 +73,7 @@ func (p *prober) run(ctx context.Context, nodes Nodes, platform Platform, out ch
 			return
 		case out <- v:
 		}
-		timer.Reset(probeEvery)
+		timer.Reset(max(probeEvery-v.took, 0)) // one that was in vain is repeated at once
 	}
 }
 

@@ -67,6 +67,8 @@ func (in Input) steady() Decision {
 	switch {
 	case rec.Switchover.Wanted():
 		return wait("%s serves epoch %d; %s is to take over by request: %s", name, rec.Epoch, in.name(rec.Switchover.Target), in.obstacle())
+	case len(rec.Promotable) > 0 && in.refusing():
+		return wait("%s serves epoch %d and refuses writes until %s confirms them again", name, rec.Epoch, in.name(rec.Promotable[0].Node))
 	case len(rec.Promotable) > 0:
 		return wait("%s serves epoch %d, protected by %s", name, rec.Epoch, in.name(rec.Promotable[0].Node))
 	case len(in.Nodes) == 1:
@@ -110,6 +112,8 @@ func (in Input) unprotecting(p Proof) string {
 		return "MAIN says it has diverged"
 	case r.ahead(in.Now):
 		return "it is ahead of MAIN"
+	case in.stolen(r):
+		return "it may obey another node that was MAIN until a moment ago"
 	case s.Contact == Answered && s.Data.Known && s.Data.UUID != p.UUID:
 		return "it holds another database: its volume was wiped or replaced"
 	case p.UUID == "" && s.Contact == Answered && s.Process.Known() && s.Process.ID != p.Process.ID:

@@ -63,6 +63,8 @@ func (in Input) wrong(r Replica) string {
 		return node.Name + " holds another database than MAIN, which has not noticed: its volume was wiped or replaced"
 	case r.Status == Invalid && s.is(RoleReplica) && in.Now.Sub(later(r.Since, s.Since)) >= healAfter && in.estranged(r.Node):
 		return node.Name + " has restarted and does not know its MAIN any more"
+	case in.stolen(r):
+		return node.Name + " obeys another node that was MAIN until a moment ago"
 	}
 	return ""
 }
@@ -101,6 +103,24 @@ func (in Input) estranged(n Ordinal) bool {
 	other := in.Record.UUID != "" && s.Data.Known && s.Data.UUID != in.Record.UUID
 	anew := tried && a.Process.Known() && a.Process != s.Process
 	return (in.restarted(n) || other || anew) && (!tried || anew)
+}
+
+// stolen reports whether replica r may obey another node: MAIN has not reached it for
+// long though it answers, and since it was registered another MAIN has stepped down, whose
+// last REGISTER may have arrived after ours. A replica obeys whoever registered it last,
+// and MAIN calls it invalid for ever (recorded on 3.6.2). Without such a node it is the
+// network, and before 3.10 a DROP of a replica that is cut off hangs (recorded on 3.6.2).
+func (in Input) stolen(r Replica) bool {
+	a, tried := in.registered(r.Node)
+	if !tried || a.Failures > 0 || r.Status != Invalid || !in.Nodes[r.Node].is(RoleReplica) || in.Now.Sub(later(r.Since, in.Nodes[r.Node].Since)) < healAfter {
+		return false
+	}
+	for s, down := range in.Attempts {
+		if s.Kind == Demote && s.Node != in.Record.Main && down.Failures == 0 && down.At.After(a.At) {
+			return true
+		}
+	}
+	return false
 }
 
 // takeSeat brings the one who shall hold the seat into it: caught up as ASYNC

@@ -149,6 +149,9 @@ func (in Input) takeSeat() (Decision, bool) {
 	case !in.near(rec.Seat):
 		return Decision{}, false
 	case rec.Stage == Serving || r.caughtUp():
+		if ok, left := in.due(reg); !ok {
+			return wait("%s could not take the standby seat (%s) and tries again soon", name, in.Attempts[reg].Failure).within(left), true
+		}
 		return in.drop(r, name+" is caught up and takes the standby seat")
 	}
 	return wait("%s catches up before it takes the standby seat", name).within(watchSoon), true

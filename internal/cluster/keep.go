@@ -147,6 +147,9 @@ func (in Input) register() (Decision, bool) {
 	acts := d.Record != nil || d.Step.Kind != NoStep
 	if rec.Stage == Quiescing {
 		if in.Now.Sub(rec.LastUpdated) <= in.Policy.QuiesceFor {
+			if next, ok := in.joins(d.Step); ok {
+				d = record(next, "%s joins the reign", in.name(d.Step.Replica))
+			}
 			return d, true
 		}
 		return record(in.release(rec.clone()), "new work is let in again; not done yet: %s", d.Why), true

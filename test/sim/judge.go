@@ -91,7 +91,11 @@ func (w *world) acknowledged(id int, p *process, epoch uint64, c *replica) {
 			id, p.node.number, epoch, c.name(), m, rec.Epoch)
 	}
 	for _, proof := range rec.Promotable {
-		if w.proven(proof) && !w.nodes[proof.Node].disk.holds(id) && !w.waived && !w.stray[proof.Node] {
+		switch {
+		case !w.proven(proof) || w.nodes[proof.Node].disk.holds(id) || w.waived:
+		case w.stray[proof.Node]:
+			w.residue[id] = true
+		default:
 			w.violate("P1: write %d was acknowledged by node %d, and node %d is promotable without it", id, p.node.number, proof.Node)
 		}
 	}
@@ -116,7 +120,7 @@ func (w *world) unfinished(t txn) { w.residue[t.id] = true }
 
 // strayed notes that a DROP took effect whose leader had been deposed in the midst of
 // it, cut off: somebody has taken its lease before it ended. Until the new leader sees
-// it, and takes the node out of the record, P1 does not hold; P2 is not excused.
+// it, and takes the node out of the record, what is acknowledged is residue.
 func (w *world) strayed(n cluster.Ordinal) { w.stray[n] = true }
 
 // promoted holds a promotion that took effect to P2: unless it is a late one, which

@@ -20,6 +20,18 @@ func (t *talk) read(client net.Conn) error {
 	if len(t.in) > keptLogin {
 		return errTooLong
 	}
+	n, err := client.Read(t.room())
+	if t.got(n); n > 0 {
+		return nil
+	}
+	if !timedOut(err) {
+		t.gone = true
+	}
+	return err
+}
+
+// room is where what the client sends next is read to.
+func (t *talk) room() []byte {
 	size := smallBuffer
 	if t.busy {
 		size = largeBuffer
@@ -27,16 +39,13 @@ func (t *talk) read(client net.Conn) error {
 		t.in = nil // it is idle again
 	}
 	t.in = slices.Grow(t.in, size)
-	n, err := client.Read(t.in[len(t.in) : len(t.in)+size])
+	return t.in[len(t.in) : len(t.in)+size]
+}
+
+// got takes in what was read into room.
+func (t *talk) got(n int) {
 	t.in = t.in[:len(t.in)+n]
-	t.busy = n == size || t.busy && n > smallBuffer
-	if n > 0 {
-		return nil
-	}
-	if !timedOut(err) {
-		t.gone = true
-	}
-	return err
+	t.busy = n == smallBuffer || t.busy && n > smallBuffer // it has filled a small one
 }
 
 // drop takes the first n bytes out of in.

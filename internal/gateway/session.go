@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"memgraph-controller/internal/bolt"
+	"memgraph-controller/internal/tcp"
 )
 
 // past is a deadline that has passed: it ends a read or write under way and
@@ -81,7 +82,7 @@ func (s *session) carry(toServer, toClient *atomic.Uint64) {
 func (s *session) converse(toServer, toClient *atomic.Uint64) {
 	var down sync.WaitGroup
 	down.Go(func() {
-		_, _ = s.copyBytes(s.deliver, s.server, toClient) // talk knows what the client has been given
+		_, _ = s.copyBytes(s.deliver, s.server, s.talk.quiet, toClient) // talk knows what the client has been given
 		_ = s.client.SetReadDeadline(past)
 	})
 	if s.departs.Load() { // since before it was understood
@@ -104,28 +105,57 @@ func (s *session) converse(toServer, toClient *atomic.Uint64) {
 func (s *session) copyRequests(count *atomic.Uint64) error {
 	t := s.talk
 	for {
-		next := t.held
-		for {
-			if next {
-				if err := s.begin(count); err != nil {
-					return err
-				}
-			}
-			n, more, err := s.passable(count)
-			if err != nil {
-				return err
-			}
-			if next = more; !next {
-				if err := s.pass(n, count); err != nil {
-					return err
-				}
-				break
-			}
+		failed := s.passOn(count)
+		if failed != nil {
+			return failed
 		}
-		if err := t.read(s.client); err != nil && !s.stays(err) {
+		err := tcp.Stream(s.client, t.room, func(n int) tcp.Next {
+			t.got(n)
+			s.reads.Add(1)
+			if failed = s.passOn(count); failed != nil {
+				return tcp.Stop
+			}
+			if t.outstanding() {
+				return tcp.Rest // if the client is gone, its answer will tell
+			}
+			return tcp.More
+		})
+		switch {
+		case failed != nil:
+			return failed
+		case !timedOut(err):
+			t.gone = true
+			return err
+		case !s.stays(err):
 			return err
 		}
-		s.reads.Add(1)
+	}
+}
+
+// passOn passes on what the client has sent, as far as it may.
+func (s *session) passOn(count *atomic.Uint64) error {
+	t := s.talk
+	next := t.held
+	for {
+		if next {
+			if err := s.begin(count); err != nil {
+				return err
+			}
+		}
+		n, more, err := s.passable(count)
+		if err != nil {
+			return err
+		}
+		if next = more; next {
+			continue
+		}
+		if err := s.pass(n, count); err != nil {
+			return err
+		}
+		if len(t.in) > keptLogin {
+			return errTooLong
+		}
+		return nil
 	}
 }
 
@@ -208,7 +238,7 @@ func (s *session) answered(tag bolt.Tag) []byte {
 
 // copyToServer is named so that it can be found in a goroutine dump.
 func (s *session) copyToServer(count *atomic.Uint64) {
-	read, write := s.copyBytes(s.forward, s.client, count)
+	read, write := s.copyBytes(s.forward, s.client, never, count)
 	switch {
 	case write != nil: // the server is gone: the other way delivers its last words and ends
 	case read != nil || !closeWrite(s.server):
@@ -218,7 +248,7 @@ func (s *session) copyToServer(count *atomic.Uint64) {
 
 // copyToClient is named so that it can be found in a goroutine dump.
 func (s *session) copyToClient(count *atomic.Uint64) {
-	read, write := s.copyBytes(s.hand, s.server, count)
+	read, write := s.copyBytes(s.hand, s.server, never, count)
 	if write != nil || read != nil || !closeWrite(s.client) {
 		s.close()
 	}
@@ -239,9 +269,12 @@ func closeWrite(c net.Conn) bool {
 	return ok && half.CloseWrite() == nil
 }
 
-// close ends both ways.
+// close ends both ways. Whoever reads from one connection may be writing to the other, and
+// Close waits for him.
 func (s *session) close() {
 	s.stop()
+	_ = s.server.SetDeadline(past)
+	_ = s.client.SetDeadline(past)
 	s.server.Close()
 	s.client.Close()
 }
@@ -263,32 +296,28 @@ const (
 var buffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 
 // copyBytes moves bytes from src to write until src ends, with neither error,
-// or one of them fails.
-func (s *session) copyBytes(write func([]byte) (int, error), src net.Conn, count *atomic.Uint64) (readErr, writeErr error) {
+// or one of them fails. rests says whether nothing is expected from src.
+func (s *session) copyBytes(write func([]byte) (int, error), src net.Conn, rests func() bool, count *atomic.Uint64) (readErr, writeErr error) {
 	small := make([]byte, smallBuffer)
+	buf := small
 	var large *[largeBuffer]byte
 	defer func() {
 		if large != nil {
 			buffers.Put(large)
 		}
 	}()
-	for buf := small; ; {
-		n, err := src.Read(buf)
-		if n > 0 && closed(s.node.gone) {
-			return nil, net.ErrClosed // the cut has begun and is on its way to this session
+	err := tcp.Stream(src, func() []byte { return buf }, func(n int) tcp.Next {
+		if closed(s.node.gone) {
+			writeErr = net.ErrClosed // the cut has begun and is on its way to this session
+			return tcp.Stop
 		}
-		if n > 0 {
-			sent, err := write(buf[:n])
-			count.Add(uint64(sent))
-			if err != nil {
-				return nil, err
-			}
+		sent, err := write(buf[:n])
+		count.Add(uint64(sent))
+		if err != nil {
+			writeErr = err
+			return tcp.Stop
 		}
 		switch {
-		case errors.Is(err, io.EOF):
-			return nil, nil
-		case err != nil:
-			return err, nil
 		case large == nil && n == len(buf):
 			large = buffers.Get().(*[largeBuffer]byte)
 			buf = large[:]
@@ -296,5 +325,16 @@ func (s *session) copyBytes(write func([]byte) (int, error), src net.Conn, count
 			buffers.Put(large)
 			large, buf = nil, small
 		}
+		if rests() {
+			return tcp.Rest
+		}
+		return tcp.More
+	})
+	if errors.Is(err, io.EOF) {
+		err = nil
 	}
+	return err, writeErr
 }
+
+// never says of a stream that is not understood that anything may come.
+func never() bool { return false }

@@ -99,6 +99,16 @@ func (t *talk) hear(b []byte) (int, bolt.Event) {
 	return t.down.Next(b)
 }
 
+// outstanding reports whether something that was passed on is not answered to the end.
+func (t *talk) outstanding() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.conv.Waiting() > 0
+}
+
+// quiet reports whether the server has nothing to say.
+func (t *talk) quiet() bool { return !t.outstanding() }
+
 // answered notes an answer that is about to be passed on, and returns what the gateway
 // itself has to say after it; and if nothing else waits for an answer, how long all that
 // took, 0 otherwise.

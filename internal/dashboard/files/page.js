@@ -105,7 +105,7 @@ function linked() {
 
 const heard = {
   status(s) {
-    status = s;
+    status = { ...s, heardAt: Date.now() };
     replica();
     topology();
     sessions();

@@ -5,7 +5,8 @@ const seconds = 180; // that are kept
 const least = 60; // that are drawn, so that a page that was just opened shows something
 const series = new Map(); // title -> numbers, undefined where nothing was known
 const answers = "answers, mean";
-const longest = "answers, longest"; // both in milliseconds
+const longest = "answers, longest";
+const since = " behind for"; // these three in milliseconds
 
 /** Notes what is known now; null for a page that is stale. */
 export function note(status) {
@@ -18,7 +19,10 @@ export function note(status) {
       now.set(longest, g.answerLongestSeconds * 1000);
     }
     const main = (status.nodes ?? []).find((n) => n.name === status.record?.main);
-    for (const r of main?.replicas ?? []) now.set(`${r.name} behind`, -r.behind);
+    for (const r of main?.replicas ?? []) {
+      now.set(`${r.name} behind`, -r.behind);
+      now.set(`${r.name}${since}`, r.lagSeconds ? r.lagSeconds * 1000 + Date.now() - status.heardAt : 0); // it grows unheard
+    }
   }
   for (const title of new Set([...series.keys(), ...now.keys()])) {
     const list = series.get(title) ?? [];
@@ -44,9 +48,9 @@ export function draw() {
 }
 
 function written(title, v) {
-  const timed = title === answers || title === longest;
-  if (v === undefined) return timed ? "none" : "not known";
-  if (!timed) return String(v);
+  const asked = title === answers || title === longest;
+  if (v === undefined) return asked ? "none" : "not known";
+  if (!asked && !title.endsWith(since)) return String(v);
   return v < 1000 ? `${v < 10 ? v.toFixed(1) : Math.round(v)} ms` : `${(v / 1000).toFixed(1)} s`;
 }
 

@@ -75,6 +75,8 @@ func All() []Mutant {
 		{"rebuild-at-once", rebuild, "return in.refusedTwice(n) || r.Status == Diverged && !r.Ghost", "return r.Status == Diverged || s.is(RoleReplica)"},
 		{"no-cure", reign, "if !rec.Stale {\n\t\treturn Decision{}, false", "if true {\n\t\treturn Decision{}, false"},
 		{"joined-unseen", keep, "if s.Kind != Register || in.Record.joined(s.Replica).Known()", "if true || in.Record.joined(s.Replica).Known()"},
+		{"joined-in-a-quiesce-unseen", keep, "if next, ok := in.joins(d.Step); ok {", "if next, ok := in.joins(d.Step); ok && false {"},
+		{"joined-forgotten-with-the-record", decide, "return last == nil || e != last.Epoch", "return in.Record == nil || e != last.Epoch"},
 		{"no-epoch-refresh", keep, "if rec.Seat == NoNode || !in.restarted(rec.Seat) {", "if true {"},
 
 		// P8: a deposed leader.
@@ -90,7 +92,9 @@ func All() []Mutant {
 		// Healing.
 		{"ghosts-stay", topology, "case r.Ghost:\n\t\treturn \"the registration", "case false:\n\t\treturn \"the registration"},
 		{"nobody-registers", topology, "for _, n := range in.others(rec.Main) {\n\t\tif _, listed", "for _, n := range in.others(rec.Main)[:0] {\n\t\tif _, listed"},
-		{"rebuild-forgotten", rebuild, "others := func(b Rebuild) bool { return b.Node != n }", "others := func(b Rebuild) bool { return b.Node >= 0 }"},
+		{"rebuild-forgotten", rebuild, "return b.Node != n && b.Node != rec.Main }", "return b.Node >= 0 }"},
+		{"rebuilt-main-blocks", rebuild, "return b.Node != n && b.Node != rec.Main }", "return b.Node != n }"},
+		{"stolen-for-ever", topology, "if s.Kind == Demote && s.Node != in.Record.Main && down", "if s.Kind == Promote && down"},
 		{"foreign-for-ever", rebuild, "|| in.foreign(n)\n", "\n"},
 		{"bootstrap-anyone", bootstrap, "case len(full) == 1:", "case len(full) >= 1:"},
 	}

@@ -26,8 +26,8 @@ type Decision struct {
 	Why    string  // never empty
 	Rule   Rule    // which rule this came from
 	Wake   time.Duration
-	// Inform says that Step lets a process in again that was MAIN of the reign before:
-	// every gateway must have heard of this one first.
+	// Inform says that Step promotes the last MAIN that served: every gateway must have
+	// heard of this reign first.
 	Inform     bool
 	Handled    []string // requests that this decision answers, by ID
 	Settled    bool     // MAIN serves as recorded: nothing more is waited for than news

@@ -51,11 +51,13 @@ func (in Input) answeringMain() (verdict, string, time.Duration) {
 }
 
 // silentMain weighs a MAIN that does not answer: time first, then what the
-// other controllers see.
+// other controllers see. Time is how long MAIN has not answered, and a quarter as long
+// since a look was in vain: after a moment in which this controller stood still one such
+// look says nothing, and the next one, which begins at once, tells.
 func (in Input) silentMain() (verdict, string, time.Duration) {
 	m := in.Record.Main
 	s, name, silence := in.Nodes[m], in.name(m), in.silence(m)
-	if left := in.Policy.FailAfter - silence; left > 0 {
+	if left := max(in.Policy.FailAfter-silence, in.Policy.FailAfter/4-in.Now.Sub(s.Since)); left > 0 {
 		return mainDoubtful, fmt.Sprintf("MAIN %s has been silent for less than %s", name, in.Policy.FailAfter), left
 	}
 	reach, asked := 0, 0

@@ -18,6 +18,9 @@ func (in Input) keep() Decision {
 	if in.Record.Stage == Quiescing && in.Record.Target != NoNode {
 		return in.handOver().by(RuleHandover)
 	}
+	if d, ok := in.shut(); ok {
+		return d.by(RuleShut)
+	}
 	if d, ok := in.demoteOthers(); ok {
 		return d.by(RuleSecondMain)
 	}
@@ -34,7 +37,10 @@ func (in Input) keep() Decision {
 	if d, ok := in.strengthen(); ok {
 		return d.by(RuleStrengthen)
 	}
-	if in.Record.Stage == Quiescing {
+	switch {
+	case in.Record.Stage == Quiescing && in.exposed():
+		return in.stepDown("no replica could be given the standby seat").by(RuleShut)
+	case in.Record.Stage == Quiescing:
 		return record(in.release(in.Record.clone()), "new work is let in again").by(RuleRelease)
 	}
 	return in.tend(seat.Wake)
@@ -112,14 +118,43 @@ func (in Input) unprotecting(p Proof) string {
 		return "MAIN says it has diverged"
 	case r.ahead(in.Now):
 		return "it is ahead of MAIN"
-	case in.stolen(r):
-		return "it may obey another node that was MAIN until a moment ago"
 	case s.Contact == Answered && s.Data.Known && s.Data.UUID != p.UUID:
 		return "it holds another database: its volume was wiped or replaced"
 	case p.UUID == "" && s.Contact == Answered && s.Process.Known() && s.Process.ID != p.Process.ID:
 		return "it has restarted, and this version of Memgraph cannot say whether it kept its data"
 	}
 	return ""
+}
+
+// exposed reports whether MAIN acknowledges writes that nobody else has, though the
+// policy is strict.
+func (in Input) exposed() bool { return in.exposedWithout(NoNode) }
+
+// exposedWithout reports whether MAIN would if node n were dropped.
+func (in Input) exposedWithout(n Ordinal) bool {
+	return in.Policy.Durability == Strict && len(in.Nodes) > 1 &&
+		!slices.ContainsFunc(in.Nodes[in.Record.Main].Replicas, func(r Replica) bool {
+			return r.Node != NoNode && r.Node != n && r.Mode.Waited() && !r.Ghost
+		})
+}
+
+// shut ends the reign of a MAIN that is exposed and that nobody can protect at once. While
+// new work is held somebody still may.
+func (in Input) shut() (Decision, bool) {
+	if !in.exposed() || in.Record.Stage == Quiescing || in.candidate() != NoNode {
+		return Decision{}, false
+	}
+	return in.stepDown(fmt.Sprintf("MAIN %s waits for no replica", in.name(in.Record.Main))), true
+}
+
+// stepDown has a MAIN step down that is, or would be, exposed: the next reign, its own,
+// serves when somebody has the seat. To hold new work is not enough: a gateway may hear of
+// that late.
+func (in Input) stepDown(why string) Decision {
+	next := in.Record.clone()
+	next.Stage, next.Target, next.Promotable = Demoting, in.Record.Main, nil
+	next.Reason = why + ", and the policy is strict"
+	return record(next, "%s: MAIN steps down, and serves again when a replica has the standby seat", next.Reason)
 }
 
 // demoteOthers makes a node step down that says it is MAIN and is not.
@@ -144,20 +179,26 @@ func (in Input) register() (Decision, bool) {
 	if !pending {
 		return Decision{}, false
 	}
+	if d.Step.Kind == Drop && !in.exposed() && in.exposedWithout(d.Step.Replica) {
+		return in.stepDown(d.Why).by(RuleShut), true
+	}
 	acts := d.Record != nil || d.Step.Kind != NoStep
 	if rec.Stage == Quiescing {
-		if in.Now.Sub(rec.LastUpdated) <= in.Policy.QuiesceFor {
+		if in.held() {
 			if next, ok := in.joins(d.Step); ok {
 				d = record(next, "%s joins the reign", in.name(d.Step.Replica))
 			}
 			return d, true
+		}
+		if in.exposed() {
+			return in.stepDown("no replica could be given the standby seat"), true
 		}
 		return record(in.release(rec.clone()), "new work is let in again; not done yet: %s", d.Why), true
 	}
 	if !acts || d.Record != nil {
 		return d, d.Record != nil
 	}
-	if left := rec.LastUpdated.Add(rest).Sub(in.Now); left > 0 && !in.refusing() {
+	if left := rec.LastUpdated.Add(rest).Sub(in.Now); left > 0 && !in.refusing() && !in.exposed() {
 		return wait("%s, in a moment", d.Why).within(left), true
 	}
 	next := rec.clone()
@@ -168,6 +209,12 @@ func (in Input) register() (Decision, bool) {
 		}
 	}
 	return record(next, "new work is held for a moment: %s", d.Why), true
+}
+
+// held reports whether new work is held for changes of MAIN's registrations: not for ever,
+// however much is done meanwhile.
+func (in Input) held() bool {
+	return in.Record.Stage == Quiescing && !in.Quiesced.IsZero() && in.Now.Sub(in.Quiesced) <= in.Policy.QuiesceFor
 }
 
 // release ends a quiesce.

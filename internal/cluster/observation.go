@@ -220,10 +220,13 @@ func (s Sighting) down() bool { return s.Contact == Refused || s.Gone }
 
 // Observation is everything a decision may look at besides the Record.
 type Observation struct {
-	Now   time.Time
-	Term  time.Time // when this controller began to lead; silence counts from here
-	Wrote time.Time // when the last write of the record by this controller had returned; zero if unknown
-	Nodes []Sighting
+	Now  time.Time
+	Term time.Time // when this controller began to lead; silence counts from here
+	// Quiesced is when this controller began the quiesce that is recorded; zero if another
+	// did: then the gateways do not hold new work any more, or will not for long.
+	Quiesced time.Time
+	Wrote    time.Time // when the last write of the record by this controller had returned; zero if unknown
+	Nodes    []Sighting
 }
 
 // silence is how long node n has not answered in this term, zero if it

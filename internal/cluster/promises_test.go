@@ -187,7 +187,8 @@ func (c *chaos) step(t *testing.T) {
 			c.fatal(t, "record does not survive its encoding: %v", err)
 		}
 		next.LastUpdated = c.now
-		c.lastRec, c.rec = c.rec, &next
+		c.lastRec = c.rec
+		c.put(&next)
 		c.trail = append(c.trail, "  record "+c.brief()+" — "+d.Why)
 	case d.Step.Kind != NoStep:
 		failure := Failure(0)

@@ -54,20 +54,15 @@ func (in Input) promote() Decision {
 		return record(next, "%s restarted before it served and is promoted again", name)
 	}
 	d := in.retry(step, "%s is promoted for epoch %d", name, rec.Epoch)
-	d.Inform = d.Step.Kind == Promote && in.stepped()
+	d.Inform = d.Step.Kind == Promote && in.again()
 	return d
 }
 
-// stepped reports whether the process that is to be promoted may be the very one that
-// was MAIN in the reign before and stepped down for this one: what a leader does not
-// know that came later, it takes to be so.
-func (in Input) stepped() bool {
-	rec := in.Record
-	if len(rec.Heirs) == 0 || rec.Heirs[0].Node != rec.Main {
-		return false
-	}
-	_, asked := in.Attempts[Step{Kind: Demote, Node: rec.Main, Epoch: rec.Epoch - 1}] // with success or not
-	return asked || in.Term.After(in.began())
+// again reports whether the node that is to be promoted is the last MAIN that served: a
+// gateway that has not heard of this reign would lead its clients there as soon as it is
+// MAIN, before anybody protects it.
+func (in Input) again() bool {
+	return len(in.Record.Heirs) > 0 && in.Record.Heirs[0].Node == in.Record.Main
 }
 
 // lostBeforeServing replaces a target that died before it served: nothing was

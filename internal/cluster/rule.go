@@ -18,6 +18,7 @@ const (
 	RuleUnread                 // MAIN lives, and has not told all that is needed
 	RuleWeaken                 // a node is promotable no more
 	RuleHandover               // new work is held so that MAIN can step down
+	RuleShut                   // MAIN would acknowledge alone, and the policy is strict
 	RuleSecondMain             // another node says that it is MAIN
 	RuleSeat                   // who shall have the standby seat
 	RuleRegister               // MAIN's replicas
@@ -44,7 +45,7 @@ func Rules() []Rule {
 // String returns the rule's word, as metrics show it.
 func (r Rule) String() string {
 	return word(r, "none", "request", "bootstrap", "nodes", "paused", "promotion", "demotion", "doubt", "failover", "unread", "weaken",
-		"handover", "second_main", "seat", "register", "strengthen", "release", "leave", "switchover", "rebuild", "refresh", "books", "heir", "steady")
+		"handover", "shut", "second_main", "seat", "register", "strengthen", "release", "leave", "switchover", "rebuild", "refresh", "books", "heir", "steady")
 }
 
 // by notes the rule that d came from, unless one within that rule has done so.

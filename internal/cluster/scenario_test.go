@@ -160,7 +160,7 @@ func (w *world) command(d *datadriven.TestData) error {
 	case "forget":
 		w.last, w.rec, w.own = w.rec, nil, word(0) == "own"
 	case "lead":
-		w.attempts, w.term, w.sighted = Attempts{}, w.now, make([]Sighting, len(w.nodes))
+		w.attempts, w.term, w.quiesced, w.sighted = Attempts{}, w.now, time.Time{}, make([]Sighting, len(w.nodes))
 	case "request":
 		ask := map[string]Ask{"adopt": AskAdopt, "promote": AskPromote, "rebuild": AskRebuild, "pause": AskPause, "resume": AskResume, "switchover": AskSwitchover, "discard": AskDiscard}[word(0)]
 		node, err := strconv.Atoi(word(1))
@@ -178,8 +178,8 @@ func (w *world) command(d *datadriven.TestData) error {
 	case "decide":
 		dec := w.decide()
 		if dec.Record != nil {
-			w.rec = dec.Record
-			w.rec.LastUpdated = w.now
+			dec.Record.LastUpdated = w.now
+			w.put(dec.Record)
 			fmt.Fprintf(&w.out, "record %s\n  %s\n", w.brief(), dec.Why)
 			return nil
 		}

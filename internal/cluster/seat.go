@@ -152,7 +152,7 @@ func (in Input) canSit(n Ordinal) bool {
 		return r.Status == Ready || r.Status == Replicating
 	}
 	a, tried := in.Attempts[in.registration(n, in.Nodes[in.Record.Main].Version.SeatMode())]
-	if !tried || n == in.Record.Seat {
+	if !tried || n == in.Record.Seat && a.Failures < 3 {
 		return true
 	}
 	return in.Now.Sub(a.At) >= min(rest<<min(a.Tries, 6), time.Minute)

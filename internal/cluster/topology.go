@@ -108,15 +108,17 @@ func (in Input) estranged(n Ordinal) bool {
 // stolen reports whether replica r may obey another node: MAIN has not reached it for
 // long though it answers, and since it was registered another MAIN has stepped down, whose
 // last REGISTER may have arrived after ours. A replica obeys whoever registered it last,
-// and MAIN calls it invalid for ever (recorded on 3.6.2). Without such a node it is the
-// network, and before 3.10 a DROP of a replica that is cut off hangs (recorded on 3.6.2).
+// and MAIN calls it invalid for ever (recorded on 3.6.2). Without such a node, or if it
+// was reached after that, it is the network, and before 3.10 a DROP of a replica that is
+// cut off hangs (recorded on 3.6.2).
 func (in Input) stolen(r Replica) bool {
-	a, tried := in.registered(r.Node)
-	if !tried || a.Failures > 0 || r.Status != Invalid || !in.Nodes[r.Node].is(RoleReplica) || in.Now.Sub(later(r.Since, in.Nodes[r.Node].Since)) < healAfter {
+	if r.Status != Invalid || !in.Nodes[r.Node].is(RoleReplica) || in.Now.Sub(later(r.Since, in.Nodes[r.Node].Since)) < healAfter {
 		return false
 	}
+	a, _ := in.registered(r.Node) // or before this term
 	for s, down := range in.Attempts {
-		if s.Kind == Demote && s.Node != in.Record.Main && down.Failures == 0 && down.At.After(a.At) {
+		stepped := s.Kind == Demote && s.Node != in.Record.Main && (down.Failures == 0 || in.Nodes[s.Node].is(RoleReplica))
+		if stepped && down.At.After(a.At) && r.Since.Before(down.At.Add(healAfter)) {
 			return true
 		}
 	}
@@ -142,19 +144,30 @@ func (in Input) takeSeat() (Decision, bool) {
 		return in.attempt(reg, "%s takes the standby seat", name)
 	case !listed, r.Ghost:
 		return Decision{}, false
-	case r.Mode == mode && r.Whole():
+	case r.Mode == mode && (r.Whole() || in.lapsed(r)):
 		return Decision{}, false
 	case r.Mode == mode:
 		return wait("%s catches up to hold the standby seat", name).within(watchSoon), true
 	case !in.near(rec.Seat):
 		return Decision{}, false
 	case rec.Stage == Serving || r.caughtUp():
-		if ok, left := in.due(reg); !ok {
+		switch ok, left := in.due(reg); {
+		case ok:
+		case left <= 2*retryBusy:
 			return wait("%s could not take the standby seat (%s) and tries again soon", name, in.Attempts[reg].Failure).within(left), true
+		default:
+			return Decision{}, false
 		}
 		return in.drop(r, name+" is caught up and takes the standby seat")
 	}
 	return wait("%s catches up before it takes the standby seat", name).within(watchSoon), true
+}
+
+// lapsed reports whether replica r had the seat, and MAIN does not reach it: nothing says
+// that it will be back, and the others do not wait for it.
+func (in Input) lapsed(r Replica) bool {
+	_, proven := in.Record.Proof(r.Node)
+	return proven && r.Status == Invalid
 }
 
 // justDropped reports whether node n was dropped, caught up, moments ago, to

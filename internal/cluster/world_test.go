@@ -20,6 +20,7 @@ type world struct {
 	last     *Record
 	own      bool
 	sighted  []Sighting
+	quiesced time.Time
 	attempts Attempts
 	requests []Request
 	opinions map[Ordinal][]Opinion
@@ -202,8 +203,19 @@ func (w *world) input() Input {
 	}
 	return Input{
 		Record: w.rec, Policy: w.policy, Topology: w.topology, Attempts: w.attempts, Requests: w.requests, Last: w.last, Own: w.own,
-		Observation: Observation{Now: w.now, Term: w.term, Nodes: slices.Clone(w.sighted)},
+		Observation: Observation{Now: w.now, Term: w.term, Quiesced: w.quiesced, Nodes: slices.Clone(w.sighted)},
 	}
+}
+
+// put replaces the record.
+func (w *world) put(next *Record) {
+	switch {
+	case next.Stage != Quiescing:
+		w.quiesced = time.Time{}
+	case w.rec == nil || w.rec.Stage != Quiescing:
+		w.quiesced = w.now
+	}
+	w.rec = next
 }
 
 // decide makes one decision, and forgets the requests that it answers.
@@ -227,7 +239,7 @@ func (w *world) settle(d time.Duration) {
 		case dec.Record != nil:
 			next := *dec.Record
 			next.LastUpdated = w.now
-			w.rec = &next
+			w.put(&next)
 			fmt.Fprintf(&w.out, "record %s\n  %s\n", w.brief(), dec.Why)
 			last = ""
 		case dec.Step.Kind != NoStep:

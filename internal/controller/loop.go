@@ -19,7 +19,7 @@ const (
 	// under 500 ms even while MAIN waits for a cut-off replica (recorded on 3.6.2).
 	probeTimeout = time.Second
 	// frozen is how long no look can take, unless this process was stopped.
-	frozen = probeTimeout + probeEvery
+	frozen = 2 * probeTimeout
 	// askTimeout is how long the other controllers have for their look: a MAIN that
 	// does not tell its role in this time does not answer them either.
 	askTimeout = 600 * time.Millisecond
@@ -103,6 +103,7 @@ type Loop struct {
 	loaded   bool
 	claimed  bool              // the record was written in this term
 	own      bool              // Last is what was written in this term
+	quiesced time.Time         // when the recorded quiesce was begun by this leader; zero: it was not
 	wrote    time.Time         // when the last write of the record had returned
 	unsure   *cluster.Decision // grants a request by a record that may have been written or not
 	attempts cluster.Attempts
@@ -298,7 +299,7 @@ func (l *Loop) pass(ctx context.Context) (cluster.Decision, error) {
 func (l *Loop) input() cluster.Input {
 	return cluster.Input{
 		Record: l.rec, Policy: l.Policy, Topology: l.Topology, Attempts: l.attempts, Requests: l.pending, Last: l.Last, Own: l.own,
-		Observation: cluster.Observation{Now: time.Now(), Term: l.term, Wrote: l.wrote, Nodes: l.nodes},
+		Observation: cluster.Observation{Now: time.Now(), Term: l.term, Wrote: l.wrote, Quiesced: l.quiesced, Nodes: l.nodes},
 	}
 }
 

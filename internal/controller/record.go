@@ -93,6 +93,12 @@ func (l *Loop) write(ctx context.Context, next cluster.Record, why string) error
 	}
 	prev := l.rec
 	l.rec, l.version, l.claimed, l.wrote = &next, version, true, time.Now()
+	switch {
+	case next.Stage != cluster.Quiescing:
+		l.quiesced = time.Time{}
+	case prev != nil && prev.Stage != cluster.Quiescing:
+		l.quiesced = l.wrote
+	}
 	if next.Stage == cluster.Promoting && (prev == nil || prev.Epoch != next.Epoch) {
 		l.reigned = time.Now()
 	}

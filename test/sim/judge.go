@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"memgraph-controller/internal/cluster"
 )
@@ -18,10 +19,10 @@ type judge struct {
 	deleted    bool            // a fault has deleted it: epochs may begin again
 	claims     int             // the newest term that has written the record
 	acks       []int
-	residue    map[int]bool             // acknowledged, and perhaps lost with MAIN: the finalize window
-	stray      map[cluster.Ordinal]bool // dropped by a leader that had been deposed, and not noticed yet
-	lostPower  bool                     // of some machine, with what its disk had not flushed
-	waived     bool                     // a human has accepted a loss
+	residue    map[int]bool                  // acknowledged, and perhaps lost with MAIN: the finalize window
+	stray      map[cluster.Ordinal]time.Time // when it was dropped by a leader that had been deposed, and not noticed yet
+	lostPower  bool                          // of some machine, with what its disk had not flushed
+	waived     bool                          // a human has accepted a loss
 	humans     int
 	needless   int // rebuilds of nodes that held nothing else than MAIN
 	failovers  int
@@ -29,7 +30,7 @@ type judge struct {
 	violations sync.Mutex
 }
 
-func newJudge() judge { return judge{residue: map[int]bool{}, stray: map[cluster.Ordinal]bool{}} }
+func newJudge() judge { return judge{residue: map[int]bool{}, stray: map[cluster.Ordinal]time.Time{}} }
 
 // violate notes the first promise broken, and ends the run.
 func (w *world) violate(format string, args ...any) {
@@ -90,15 +91,23 @@ func (w *world) acknowledged(id int, p *process, epoch uint64, c *replica) {
 		w.violate("P5: write %d was acknowledged by node %d in epoch %d through %s, but node %d is MAIN of epoch %d and has not got it",
 			id, p.node.number, epoch, c.name(), m, rec.Epoch)
 	}
+	if w.policy.Durability == cluster.Strict && len(w.nodes) > 1 && w.alone(id, p) && len(w.stray) == 0 {
+		w.violate("P1: write %d was acknowledged by node %d alone, and the policy is strict", id, p.node.number)
+	}
 	for _, proof := range rec.Promotable {
 		switch {
 		case !w.proven(proof) || w.nodes[proof.Node].disk.holds(id) || w.waived:
-		case w.stray[proof.Node]:
+		case w.strays(proof.Node):
 			w.residue[id] = true
 		default:
 			w.violate("P1: write %d was acknowledged by node %d, and node %d is promotable without it", id, p.node.number, proof.Node)
 		}
 	}
+}
+
+// alone reports whether no node but that of p holds a write. w.mu is held.
+func (w *world) alone(id int, p *process) bool {
+	return !slices.ContainsFunc(w.nodes, func(n *node) bool { return n != p.node && n.disk.holds(id) })
 }
 
 // unaware reports whether a gateway leads clients to MAIN by an older reign of it than
@@ -121,7 +130,14 @@ func (w *world) unfinished(t txn) { w.residue[t.id] = true }
 // strayed notes that a DROP took effect whose leader had been deposed in the midst of
 // it, cut off: somebody has taken its lease before it ended. Until the new leader sees
 // it, and takes the node out of the record, what is acknowledged is residue.
-func (w *world) strayed(n cluster.Ordinal) { w.stray[n] = true }
+func (w *world) strayed(n cluster.Ordinal) { w.stray[n] = time.Now() }
+
+// strays reports whether that may still be unseen: a leader looks twice a second, and the
+// next one leads after 3 or 15 s. w.mu is held.
+func (w *world) strays(n cluster.Ordinal) bool {
+	at, stray := w.stray[n]
+	return stray && time.Since(at) < 20*time.Second
+}
 
 // promoted holds a promotion that took effect to P2: unless it is a late one, which
 // no record wants any more. w.mu is held.

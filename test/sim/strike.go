@@ -123,15 +123,14 @@ func (w *world) strikeNode(f Fault, n int) func() {
 	case "crash":
 		w.die(n, "crash")
 	case "power":
+		w.exposes()
 		w.powerOff(n)
 		return func() { w.powerOn(n) }
 	case "leave":
 		w.goes(func() { w.leave(n) })
 	case "wipe":
+		w.exposes()
 		w.mu.Lock()
-		if w.rec != nil && len(w.rec.Promotable) == 0 {
-			w.bare = true
-		}
 		if w.plan.Nodes > 1 && !o.off {
 			w.wipe(o)
 		}
@@ -153,6 +152,13 @@ func (w *world) strikeNode(f Fault, n int) func() {
 		return w.locked(func() { o.slow = false })
 	}
 	return nil
+}
+
+// exposes notes whether a node is about to lose data while nobody protects MAIN.
+func (w *world) exposes() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bare = w.bare || w.rec != nil && len(w.rec.Promotable) == 0
 }
 
 func (w *world) strikeController(f Fault, c *replica) func() {

@@ -42,7 +42,7 @@ type world struct {
 	armed  []Fault
 	ends   map[int]func()
 	struck int
-	bare   bool // a volume was lost while nobody protected MAIN: no single fault from full redundancy
+	bare   bool // a volume, or power, was lost while nobody protected MAIN: no single fault from full redundancy
 	healed bool
 
 	judge

@@ -75,6 +75,8 @@ func All() []Mutant {
 		{"rebuild-at-once", rebuild, "return in.refusedTwice(n) || r.Status == Diverged && !r.Ghost", "return r.Status == Diverged || s.is(RoleReplica)"},
 		{"no-cure", reign, "if !rec.Stale {\n\t\treturn Decision{}, false", "if true {\n\t\treturn Decision{}, false"},
 		{"joined-unseen", keep, "if s.Kind != Register || in.Record.joined(s.Replica).Known()", "if true || in.Record.joined(s.Replica).Known()"},
+		{"strict-serves-alone", keep, "return in.Policy.Durability == Strict && len(in.Nodes) > 1 &&", "return in.Policy.Durability == Strict && len(in.Nodes) > 9 &&"},
+		{"held-by-another", keep, "&& !in.Quiesced.IsZero() && in.Now.Sub(in.Quiesced)", "&& in.Now.Sub(in.Record.LastUpdated)"},
 		{"joined-in-a-quiesce-unseen", keep, "if next, ok := in.joins(d.Step); ok {", "if next, ok := in.joins(d.Step); ok && false {"},
 		{"joined-forgotten-with-the-record", decide, "return last == nil || e != last.Epoch", "return in.Record == nil || e != last.Epoch"},
 		{"no-epoch-refresh", keep, "if rec.Seat == NoNode || !in.restarted(rec.Seat) {", "if true {"},
@@ -85,16 +87,16 @@ func All() []Mutant {
 		{"step-without-lease", loop, "if !l.Leading() {\n\t\t\t\treturn cluster.Decision{", "if false {\n\t\t\t\treturn cluster.Decision{"},
 
 		// P9: a healthy MAIN's clients.
-		{"topology-unheld", keep, "if rec.Stage == Quiescing {\n\t\tif in.Now", "if acts {\n\t\treturn d, true\n\t}\n\tif rec.Stage == Quiescing {\n\t\tif in.Now"},
+		{"topology-unheld", keep, "if rec.Stage == Quiescing {\n\t\tif in.held", "if acts {\n\t\treturn d, true\n\t}\n\tif rec.Stage == Quiescing {\n\t\tif in.held"},
 		{"own-pause-is-silence", observe, "if v.took >= frozen {", "if false {"},
-		{"one-look-is-enough", detect, "if left := in.Policy.FailAfter - silence; left > 0 {", "if left := in.Policy.FailAfter - silence; left > 2900*time.Millisecond {"},
+		{"one-look-is-enough", detect, "in.Policy.FailAfter/4-in.Now.Sub(s.Since)); left > 0 {", "in.Policy.FailAfter/4-in.Now.Sub(s.Since)); left > 2900*time.Millisecond {"},
 
 		// Healing.
 		{"ghosts-stay", topology, "case r.Ghost:\n\t\treturn \"the registration", "case false:\n\t\treturn \"the registration"},
 		{"nobody-registers", topology, "for _, n := range in.others(rec.Main) {\n\t\tif _, listed", "for _, n := range in.others(rec.Main)[:0] {\n\t\tif _, listed"},
 		{"rebuild-forgotten", rebuild, "return b.Node != n && b.Node != rec.Main }", "return b.Node >= 0 }"},
 		{"rebuilt-main-blocks", rebuild, "return b.Node != n && b.Node != rec.Main }", "return b.Node != n }"},
-		{"stolen-for-ever", topology, "if s.Kind == Demote && s.Node != in.Record.Main && down", "if s.Kind == Promote && down"},
+		{"stolen-for-ever", topology, "stepped := s.Kind == Demote &&", "stepped := s.Kind == Promote &&"},
 		{"foreign-for-ever", rebuild, "|| in.foreign(n)\n", "\n"},
 		{"bootstrap-anyone", bootstrap, "case len(full) == 1:", "case len(full) >= 1:"},
 	}

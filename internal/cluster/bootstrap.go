@@ -146,9 +146,11 @@ func (in Input) found(n Ordinal, why string) Decision {
 	next.UUID = s.Data.UUID
 	base := in
 	base.Record = &next
-	if s.Role == RoleMain && (len(s.Replicas) > 0 || !s.Data.Empty()) {
+	l := in.Last
+	goesOn := l != nil && l.Main == n && l.MainProcess == s.Process && s.Process.Known()
+	if s.Role == RoleMain && (len(s.Replicas) > 0 || !s.Data.Empty() || goesOn && in.Own) {
 		next.Stage, next.MainProcess = Serving, s.Process
-		if l := in.Last; l != nil && l.Main == n && l.MainProcess == s.Process && s.Process.Known() {
+		if goesOn {
 			next.Epoch, next.History = l.Epoch, l.History // the same reign: its clients stay
 			next.Joined, next.Stale, next.Databases = l.Joined, l.Stale, l.Databases
 			if !in.followed(n) { // somebody may have been another's replica since

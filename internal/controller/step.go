@@ -17,6 +17,9 @@ func (l *Loop) act(ctx context.Context, d cluster.Decision) {
 		l.Inform(told, *l.rec)
 		l.turns.spent(informing, time.Since(began))
 		cancel()
+		if !l.Leading() { // that may have taken any time
+			return
+		}
 	}
 	began := time.Now()
 	err := l.do(ctx, s)

@@ -21,6 +21,7 @@ type judge struct {
 	acks       []int
 	residue    map[int]bool                  // acknowledged, and perhaps lost with MAIN: the finalize window
 	stray      map[cluster.Ordinal]time.Time // when it was dropped by a leader that had been deposed, and not noticed yet
+	wiped      bool                          // some volume, with what was confirmed before
 	lostPower  bool                          // of some machine, with what its disk had not flushed
 	waived     bool                          // a human has accepted a loss
 	humans     int
@@ -91,7 +92,7 @@ func (w *world) acknowledged(id int, p *process, epoch uint64, c *replica) {
 		w.violate("P5: write %d was acknowledged by node %d in epoch %d through %s, but node %d is MAIN of epoch %d and has not got it",
 			id, p.node.number, epoch, c.name(), m, rec.Epoch)
 	}
-	if w.policy.Durability == cluster.Strict && len(w.nodes) > 1 && w.alone(id, p) && len(w.stray) == 0 {
+	if w.policy.Durability == cluster.Strict && len(w.nodes) > 1 && w.alone(id, p) && len(w.stray) == 0 && time.Since(w.lostAt) > 50*time.Millisecond {
 		w.violate("P1: write %d was acknowledged by node %d alone, and the policy is strict", id, p.node.number)
 	}
 	for _, proof := range rec.Promotable {

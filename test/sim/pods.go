@@ -170,6 +170,7 @@ func (w *world) prepare(n *node) {
 // wipe leaves an empty volume. w.mu is held.
 func (w *world) wipe(n *node) {
 	w.uuids++
+	w.lostAt = time.Now()
 	n.disk = disk{uuid: fmt.Sprintf("u%d", w.uuids), obeys: "nobody"}
 }
 
@@ -252,7 +253,7 @@ func (w *world) powerOff(n int) {
 		w.thawNode(o)
 	}
 	if kept := len(o.disk.log); kept > o.disk.flushed {
-		w.lostPower = true
+		w.lostPower, w.lostAt = true, time.Now()
 		kept = o.disk.flushed + w.rng.IntN(kept-o.disk.flushed+1)
 		w.tell("node %d loses its power, and %d transactions", n, len(o.disk.log)-kept)
 		o.disk.log = o.disk.log[:kept:kept]

@@ -24,6 +24,8 @@ type database struct {
 	ln   net.Listener
 	wg   sync.WaitGroup
 
+	resets bool // its connections, once they have answered a PULL
+
 	mu      sync.Mutex
 	conns   map[net.Conn]bool
 	kept    []string // queries that were committed
@@ -137,6 +139,10 @@ func (d *database) serve(c net.Conn) {
 				body, _ := in.Kept()
 				v, _ := bolt.Unpack(body)
 				if !s.answer(in.Tag(), v.(bolt.Structure).Fields) {
+					return
+				}
+				if d.resets && in.Tag() == bolt.Pull {
+					_ = c.(*net.TCPConn).SetLinger(0)
 					return
 				}
 			}

@@ -363,16 +363,43 @@ func TestMemoryOfIdleSessions(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc + m.StackInuse)
 	}
-	before := used()
 	const sessions = 500
-	for range sessions {
+	each := func(query string) int64 {
+		before := used()
+		for range sessions {
+			c := knock(t, g).greets()
+			c.send(message(bolt.Run, query, map[string]any{}, map[string]any{}), pull)
+			c.hears(bolt.Success, bolt.Record, bolt.Success)
+		}
+		return (used() - before) / sessions
+	}
+	small := each("q")
+	large := each(strings.Repeat("q", 3<<10)) // more than a small buffer takes
+	t.Logf("%d bytes a session, its client and its server included; %d of one that has asked for more", small, large)
+	if small > 64<<10 || large > small+16<<10 {
+		t.Errorf("%d and %d bytes a session, with its client and server; want at most 64 KiB, and not 16 more", small, large)
+	}
+}
+
+// TestResetWithTheLastAnswerEndsASession: a client has asked and says no more, and its
+// server answers and resets in one moment. Nobody writes there any more, who would notice.
+func TestResetWithTheLastAnswerEndsASession(t *testing.T) {
+	a := newDatabase(t, "a")
+	a.resets = true
+	g := start(t, Options{})
+	g.Follow(Route{Epoch: 1, Main: a.addr(), State: Open})
+	for range 60 {
 		c := knock(t, g).greets()
 		c.send(run, pull)
-		c.hears(bolt.Success, bolt.Record, bolt.Success)
+		if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, c)
+		c.Close()
 	}
-	each := (used() - before) / sessions
-	t.Logf("%d bytes a session, its client and its server included", each)
-	if each > 64<<10 {
-		t.Errorf("%d bytes a session, with its client and server; want at most 64 KiB", each)
+	for end := time.Now().Add(5 * time.Second); g.Stats().Clients > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d clients are there 5 s after all have gone", g.Stats().Clients)
+		}
 	}
 }

@@ -35,11 +35,17 @@ func (t *talk) room() []byte {
 	size := smallBuffer
 	if t.busy {
 		size = largeBuffer
-	} else if len(t.in) == 0 && cap(t.in) > 2*smallBuffer {
-		t.in = nil // it is idle again
 	}
+	t.rest()
 	t.in = slices.Grow(t.in, size)
 	return t.in[len(t.in) : len(t.in)+size]
+}
+
+// rest gives a large buffer back that is not needed any more.
+func (t *talk) rest() {
+	if !t.busy && len(t.in) == 0 && cap(t.in) > 2*smallBuffer {
+		t.in = nil
+	}
 }
 
 // got takes in what was read into room.

@@ -33,6 +33,7 @@ type session struct {
 	departs    atomic.Bool // it leaves its server as soon as nothing is open
 	ends       atomic.Bool // it goes nowhere else then
 
+	ended   atomic.Bool   // the client says no more
 	reads   atomic.Uint64 // from the client
 	writing atomic.Int64  // when the write to the client began that is under way, in ns; 0: none is
 
@@ -82,7 +83,7 @@ func (s *session) carry(toServer, toClient *atomic.Uint64) {
 func (s *session) converse(toServer, toClient *atomic.Uint64) {
 	var down sync.WaitGroup
 	down.Go(func() {
-		_, _ = s.copyBytes(s.deliver, s.server, s.talk.quiet, toClient) // talk knows what the client has been given
+		_, _ = s.copyBytes(s.deliver, s.server, s.expectsNothing, toClient) // talk knows what the client has been given
 		_ = s.client.SetReadDeadline(past)
 	})
 	if s.departs.Load() { // since before it was understood
@@ -92,6 +93,7 @@ func (s *session) converse(toServer, toClient *atomic.Uint64) {
 	if errors.Is(err, errAlien) || errors.Is(err, errTooLong) {
 		s.talk.giveUp()
 	}
+	s.ended.Store(true)
 	if !s.talk.gone || !errors.Is(err, io.EOF) || !closeWrite(s.server) {
 		_ = s.server.SetReadDeadline(past)
 	}
@@ -115,10 +117,11 @@ func (s *session) copyRequests(count *atomic.Uint64) error {
 			if failed = s.passOn(count); failed != nil {
 				return tcp.Stop
 			}
-			if t.outstanding() {
-				return tcp.Rest // if the client is gone, its answer will tell
+			if !t.outstanding() {
+				return tcp.More
 			}
-			return tcp.More
+			t.rest()
+			return tcp.Rest // if the client is gone, its answer will tell
 		})
 		switch {
 		case failed != nil:
@@ -335,6 +338,10 @@ func (s *session) copyBytes(write func([]byte) (int, error), src net.Conn, rests
 	}
 	return err, writeErr
 }
+
+// expectsNothing reports whether the server has nothing to say, and something will be written to
+// it that tells if it is gone.
+func (s *session) expectsNothing() bool { return !s.talk.outstanding() && !s.ended.Load() }
 
 // never says of a stream that is not understood that anything may come.
 func never() bool { return false }

@@ -106,9 +106,6 @@ func (t *talk) outstanding() bool {
 	return t.conv.Waiting() > 0
 }
 
-// quiet reports whether the server has nothing to say.
-func (t *talk) quiet() bool { return !t.outstanding() }
-
 // answered notes an answer that is about to be passed on, and returns what the gateway
 // itself has to say after it; and if nothing else waits for an answer, how long all that
 // took, 0 otherwise.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -63,9 +64,11 @@ func Brief(conn net.Conn) net.Conn {
 	}
 	c := &Conn{TCPConn: t, raw: raw}
 	c.in.try, c.out.try = c.in.read, c.out.write
-	_ = raw.Control(func(fd uintptr) {
-		c.in.told = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpInq, 1) == nil
-	})
+	if tells() {
+		_ = raw.Control(func(fd uintptr) {
+			c.in.told = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpInq, 1) == nil
+		})
+	}
 	return c
 }
 
@@ -127,6 +130,7 @@ func (c *Conn) stream(room func() []byte, each func(n int) Next) error {
 			return true
 		}
 		next = each(h.n)
+		h.b, h.vector.Base = nil, nil // it waits without them
 		return next != Rest || !h.told || h.left
 	}
 	for {
@@ -151,6 +155,54 @@ const (
 	tcpInq      = 36
 	controlSize = syscall.SizeofCmsghdr + 8
 )
+
+// tells reports whether this kernel tells how much is left, and counts the end of the
+// stream: gVisor and Linux before 5.1 may not, and without that an end could be missed.
+var tells = sync.OnceValue(func() bool {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return false
+	}
+	defer ln.Close()
+	there, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		return false
+	}
+	defer there.Close()
+	here, err := ln.Accept()
+	if err != nil {
+		return false
+	}
+	defer here.Close()
+	if _, err := there.Write([]byte("x")); err != nil {
+		return false
+	}
+	there.Close()
+	return told(here.(*net.TCPConn))
+})
+
+// told reports whether the end of the stream, which is there or about to be, is told with
+// the byte before it.
+func told(conn *net.TCPConn) bool {
+	raw, err := conn.SyscallConn()
+	if err != nil || conn.SetReadDeadline(time.Now().Add(time.Second)) != nil {
+		return false
+	}
+	h := inward{told: true, half: half{b: make([]byte, 8)}}
+	ended := false
+	err = raw.Read(func(fd uintptr) bool {
+		if err := syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpInq, 1); err != nil {
+			return true
+		}
+		time.Sleep(time.Millisecond) // a loopback delivers the end with the byte
+		if !h.read(fd) {
+			return false
+		}
+		ended = h.n == 1 && h.left
+		return true
+	})
+	return err == nil && ended
+}
 
 // read reads once.
 func (h *inward) read(fd uintptr) bool {

@@ -21,7 +21,7 @@ type judge struct {
 	acks       []int
 	residue    map[int]bool                  // acknowledged, and perhaps lost with MAIN: the finalize window
 	stray      map[cluster.Ordinal]time.Time // when it was dropped by a leader that had been deposed, and not noticed yet
-	wiped      bool                          // some volume, with what was confirmed before
+	lostAt     time.Time                     // when a disk last lost what was on it
 	lostPower  bool                          // of some machine, with what its disk had not flushed
 	waived     bool                          // a human has accepted a loss
 	humans     int

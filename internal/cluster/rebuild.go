@@ -29,7 +29,7 @@ func (in Input) rebuild() (Decision, bool) {
 		if slices.ContainsFunc(rec.Rebuilds, others) && len(rec.Promotable) == 0 {
 			continue // one after the other, as long as MAIN has the only good copy
 		}
-		if rec.Stale {
+		if rec.Stale && !in.foreign(n) { // what is foreign was not refused
 			return in.cureByHandover(n)
 		}
 		b := Rebuild{Node: n, Process: in.Nodes[n].Process, Reason: "MAIN has refused it twice: it holds writes that no reign acknowledged"}

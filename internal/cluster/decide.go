@@ -98,6 +98,8 @@ func (in Input) decide() Decision {
 		return wait("the record names %s as MAIN, but there are only %d nodes; scale up again, or correct masterIndex", rec.Main, len(in.Nodes)).by(RuleNodes)
 	case rec.Paused && rec.Stage == Serving:
 		return wait("paused by request; resume to go on").by(RulePaused)
+	case rec.Paused && rec.Stage == Quiescing && rec.Target == NoNode && in.exposed():
+		return in.stepDown("paused by request while no replica has the standby seat").by(RulePaused)
 	case rec.Paused && rec.Stage == Quiescing:
 		next := rec.clone()
 		next.Stage, next.Target = Serving, NoNode

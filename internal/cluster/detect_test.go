@@ -30,3 +30,19 @@ func TestOneLookInVainIsNoSilence(t *testing.T) {
 		}
 	}
 }
+
+// TestLooksInVainAreOneSilence whatever each of them found.
+func TestLooksInVainAreOneSilence(t *testing.T) {
+	now := time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
+	s := Sighting{Contact: Answered, Answered: now, Since: now}
+	for i, c := range []Contact{Silent, Foreign, Silent, Foreign} {
+		at := now.Add(time.Duration(i+1) * 500 * time.Millisecond)
+		s = Sighting{Contact: c, Since: at}.After(s)
+	}
+	if want := now.Add(500 * time.Millisecond); !s.Since.Equal(want) {
+		t.Errorf("in vain since %s, want %s", s.Since, want)
+	}
+	if s = (Sighting{Contact: Refused, Since: now.Add(time.Minute)}).After(s); !s.Since.Equal(now.Add(time.Minute)) {
+		t.Errorf("refused since %s: a refusal is no silence", s.Since)
+	}
+}

@@ -168,7 +168,7 @@ func (in Input) demoting() Decision {
 		return wait("MAIN %s was asked to step down and answers with no role that is known", name)
 	}
 	step := Step{Kind: Demote, Node: rec.Main, Epoch: rec.Epoch}
-	if in.Now.Sub(rec.LastUpdated) > demoteFor && in.Attempts[step].Failures > 0 {
+	if in.Now.Sub(rec.LastUpdated) > demoteFor && in.Attempts[step].Failures > 0 && !in.exposed() {
 		next := in.abandon(fmt.Sprintf("MAIN %s could not be made to step down within %s and goes on serving", name, demoteFor))
 		return record(next, "%s", next.Reason)
 	}

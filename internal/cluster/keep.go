@@ -37,6 +37,9 @@ func (in Input) keep() Decision {
 	if d, ok := in.strengthen(); ok {
 		return d.by(RuleStrengthen)
 	}
+	if d, ok := in.freeSeat(); ok {
+		return d.by(RuleShut)
+	}
 	switch {
 	case in.Record.Stage == Quiescing && in.exposed():
 		return in.stepDown("no replica could be given the standby seat").by(RuleShut)
@@ -147,12 +150,29 @@ func (in Input) shut() (Decision, bool) {
 	return in.stepDown(fmt.Sprintf("MAIN %s waits for no replica", in.name(in.Record.Main))), true
 }
 
+// freeSeat has MAIN step down whose seat is held by a replica that obeys another node, and
+// that nobody can replace: it must be registered anew, and under the strict policy MAIN
+// serves no moment without it.
+func (in Input) freeSeat() (Decision, bool) {
+	rec := in.Record
+	if rec.Seat == NoNode || in.Policy.Durability != Strict || rec.Stage != Serving || in.candidate() != NoNode || !in.rested() {
+		return Decision{}, false
+	}
+	if r, _ := in.Nodes[rec.Main].Replica(rec.Seat); !in.stolen(r) {
+		return Decision{}, false
+	}
+	return in.stepDown(in.name(rec.Seat) + " may obey another node that was MAIN until a moment ago"), true
+}
+
 // stepDown has a MAIN step down that is, or would be, exposed: the next reign, its own,
 // serves when somebody has the seat. To hold new work is not enough: a gateway may hear of
 // that late.
 func (in Input) stepDown(why string) Decision {
 	next := in.Record.clone()
-	next.Stage, next.Target, next.Promotable = Demoting, in.Record.Main, nil
+	next.Stage, next.Target, next.Held = Demoting, in.Record.Main, in.Now.UTC().Truncate(time.Millisecond)
+	if in.exposed() {
+		next.Promotable = nil
+	}
 	next.Reason = why + ", and the policy is strict"
 	return record(next, "%s: MAIN steps down, and serves again when a replica has the standby seat", next.Reason)
 }
@@ -180,6 +200,9 @@ func (in Input) register() (Decision, bool) {
 		return Decision{}, false
 	}
 	if d.Step.Kind == Drop && !in.exposed() && in.exposedWithout(d.Step.Replica) {
+		if !in.rested() {
+			return wait("%s, in a moment", d.Why).within(rest), true
+		}
 		return in.stepDown(d.Why).by(RuleShut), true
 	}
 	acts := d.Record != nil || d.Step.Kind != NoStep

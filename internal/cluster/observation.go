@@ -151,7 +151,8 @@ func (s Sighting) After(prev Sighting) Sighting {
 		s.Answered, s.Steady, s.Fault, s.Contact, s.Since = answered, steady, fault, contact, since
 		s.Process, s.AsOf, s.Gone, s.Leaving, s.Aside, s.Opinions = process, asOf, gone, leaving, kept, opinions
 	}
-	if s.Contact == prev.Contact && !prev.Since.IsZero() {
+	vain := func(c Contact) bool { return c == Silent || c == Foreign }
+	if (s.Contact == prev.Contact || vain(s.Contact) && vain(prev.Contact)) && !prev.Since.IsZero() {
 		s.Since = prev.Since
 	}
 	if s.Contact != Answered {

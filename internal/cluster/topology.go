@@ -41,11 +41,21 @@ func (in Input) dropWrong() (Decision, bool) {
 		if _, promotable := in.Record.Proof(r.Node); why == "" || promotable {
 			continue
 		}
+		if in.relieved(r) {
+			continue // first the one who takes its place
+		}
 		if d, ok := in.drop(r, why); ok {
 			return d, true
 		}
 	}
 	return Decision{}, false
+}
+
+// relieved reports whether replica r, the only one that a strict MAIN waits for, is about
+// to be replaced by another one.
+func (in Input) relieved(r Replica) bool {
+	seat := in.Record.Seat
+	return seat != NoNode && seat != r.Node && in.eligible(seat) && (in.near(seat) || in.justDropped(seat)) && !in.exposed() && in.exposedWithout(r.Node)
 }
 
 // wrong says why registration r must go, or "".
@@ -115,8 +125,11 @@ func (in Input) stolen(r Replica) bool {
 	if r.Status != Invalid || !in.Nodes[r.Node].is(RoleReplica) || in.Now.Sub(later(r.Since, in.Nodes[r.Node].Since)) < healAfter {
 		return false
 	}
-	a, _ := in.registered(r.Node) // or before this term
+	a, tried := in.registered(r.Node) // or before this term
 	for s, down := range in.Attempts {
+		if !tried && s.Node != r.Node && !in.Nodes[in.Record.Main].Version.AtLeast(3, 10) {
+			continue // it may be cut off for longer than this term
+		}
 		stepped := s.Kind == Demote && s.Node != in.Record.Main && (down.Failures == 0 || in.Nodes[s.Node].is(RoleReplica))
 		if stepped && down.At.After(a.At) && r.Since.Before(down.At.Add(healAfter)) {
 			return true

@@ -106,6 +106,12 @@ func (w *world) acknowledged(id int, p *process, epoch uint64, c *replica) {
 	}
 }
 
+// everywhere reports whether each node that may be promoted holds a write: while the seat
+// moves there are two. w.mu is held.
+func (w *world) everywhere(id int) bool {
+	return w.rec == nil || !slices.ContainsFunc(w.rec.Promotable, func(p cluster.Proof) bool { return !w.nodes[p.Node].disk.holds(id) })
+}
+
 // alone reports whether no node but that of p holds a write. w.mu is held.
 func (w *world) alone(id int, p *process) bool {
 	return !slices.ContainsFunc(w.nodes, func(n *node) bool { return n != p.node && n.disk.holds(id) })

@@ -356,7 +356,7 @@ func (w *world) recover(p *process, r *row) {
 		last := there.ldt()
 		for _, t := range here.log {
 			w.apply(q, t)
-			if t.ts > last && r.mode.Waited() {
+			if t.ts > last && r.mode.Waited() && w.everywhere(t.id) {
 				delete(w.residue, t.id)
 			}
 		}

@@ -118,14 +118,15 @@ func (w *world) alone(id int, p *process) bool {
 }
 
 // unaware reports whether a gateway leads clients to MAIN by an older reign of it than
-// the record's, which does not serve yet, because nobody can tell it of the newer one:
-// neither the API server nor the leader reaches it. It goes on as P9 has it. w.mu is held.
+// the record's, which does not serve yet, because nobody can tell it of the newer one: its
+// watch is late, or the API server does not reach it, nor does the leader. It goes on as P9
+// has it. w.mu is held.
 func (w *world) unaware(c *replica) bool {
 	rec, own := w.rec, c.gate.rec
 	if rec == nil || own == nil || rec.Stage != cluster.Promoting || rec.Main != own.Main || own.Epoch >= rec.Epoch {
 		return false
 	}
-	return !w.linked(c.party(), apiServer) && !slices.ContainsFunc(w.replicas, func(o *replica) bool {
+	return (c.lag > 0 || !w.linked(c.party(), apiServer)) && !slices.ContainsFunc(w.replicas, func(o *replica) bool {
 		return o != c && o.identity() == rec.Leader && w.linked(o.party(), c.party())
 	})
 }

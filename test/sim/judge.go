@@ -126,7 +126,8 @@ func (w *world) unaware(c *replica) bool {
 	if rec == nil || own == nil || rec.Stage != cluster.Promoting || rec.Main != own.Main || own.Epoch >= rec.Epoch {
 		return false
 	}
-	return (c.lag > 0 || !w.linked(c.party(), apiServer)) && !slices.ContainsFunc(w.replicas, func(o *replica) bool {
+	deaf := c.lag > 0 && c.identity() != rec.Leader || !w.linked(c.party(), apiServer)
+	return deaf && !slices.ContainsFunc(w.replicas, func(o *replica) bool {
 		return o != c && o.identity() == rec.Leader && w.linked(o.party(), c.party())
 	})
 }

@@ -69,7 +69,7 @@ func (in Input) choose(unseen []string) Decision {
 	case len(mains) == 1 && in.followed(mains[0]):
 		return in.found(mains[0], fmt.Sprintf("%s is MAIN and every other node follows it", in.name(mains[0])))
 	case len(unseen) > 0:
-		return wait("bootstrap: %s did not answer within %s and could hold data; start it, or choose: adopt --main N",
+		return wait("bootstrap: %s did not answer within %s and could hold data; start it, or choose: adopt N",
 			strings.Join(unseen, ", "), in.Policy.BootstrapTimeout)
 	case len(full) == 0:
 		return in.found(0, "every node is empty")
@@ -81,7 +81,7 @@ func (in Input) choose(unseen []string) Decision {
 		seen = append(seen, fmt.Sprintf("%s is %s with %d vertices and %d edges of database %s",
 			in.name(Ordinal(i)), s.Role, s.Data.Vertices, s.Data.Edges, orUnknown(s.Data.UUID)))
 	}
-	return wait("bootstrap refused: more than one node holds data and it is not clear whose is the newest: %s. Look at them, then choose: adopt --main N",
+	return wait("bootstrap refused: more than one node holds data and it is not clear whose is the newest: %s. Look at them, then choose: adopt N",
 		strings.Join(seen, "; "))
 }
 

@@ -100,7 +100,7 @@ func (in Input) recordConditions(add func(string, Severity, Ordinal, string, ...
 	}
 	for _, b := range rec.Rebuilds {
 		if b.Node >= 0 && int(b.Node) < len(in.Nodes) {
-			add("Rebuilding", Warning, b.Node, "%s had diverged; its data is moved aside and it copies MAIN anew", in.name(b.Node))
+			add("Rebuilding", Warning, b.Node, "%s is rebuilt: its data is moved aside and it copies MAIN anew (%s)", in.name(b.Node), b.Reason)
 		}
 	}
 }

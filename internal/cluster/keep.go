@@ -357,14 +357,14 @@ func (in Input) bookkeep() (Decision, bool) {
 	return record(next, "%s", why), true
 }
 
-// rebuilt reports whether a rebuild is over: the node runs as a new process and
-// follows MAIN again, or has followed it so well that it is MAIN by now.
+// rebuilt reports whether a rebuild is over: the node answers as a new process, not only
+// by MAIN's word, which is seconds old, and follows MAIN again, or has followed it so well that it is MAIN by now.
 func (in Input) rebuilt(b Rebuild) bool {
 	if b.Node == in.Record.Main {
 		return true
 	}
 	r, ok := in.Nodes[in.Record.Main].Replica(b.Node)
-	return ok && r.Whole() && in.Nodes[b.Node].Process.ID != b.Process.ID
+	return ok && r.Whole() && in.Nodes[b.Node].Process.ID != b.Process.ID && in.Nodes[b.Node].is(RoleReplica) && !in.replaced(b.Node)
 }
 
 func (in Input) list(nodes []Ordinal) string {

@@ -235,6 +235,8 @@ func (in Input) rebuildAnyway(r Request) Decision {
 	_, asked := rec.Rebuild(r.Node)
 	verdict, why, _ := in.main()
 	switch {
+	case rec.Paused:
+		return wait("rebuild refused: decisions are paused by request; request resume first")
 	case r.Node == rec.Main:
 		return wait("rebuild refused: %s is MAIN; %s", name, in.would("rebuild N", accepts))
 	case promotable:

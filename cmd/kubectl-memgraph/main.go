@@ -82,7 +82,7 @@ Exit codes:
   3  timed out: nobody has answered, or it has not come about yet`
 
 // tour leads through what a newcomer wants, in the order in which it is wanted.
-const tour = `  # Before the install: does the cluster fit, and do the values?
+const tour = `  # Before the install: does the cluster fit what the values ask for? (helm checks their names)
   kubectl memgraph preflight -n graph --release mg -f values.yaml
   helm install mg charts/memgraph-ha -n graph --create-namespace -f values.yaml
 

@@ -108,7 +108,7 @@ func TestHumanDecidesWhatTheControllersRefuseToGuess(t *testing.T) {
 		t.Fatal(err)
 	}
 	do(t, s, "kill all")
-	untilAdvised(t, s, "choose: adopt --main N")
+	untilAdvised(t, s, "choose: adopt N")
 	if said := do(t, s, "adopt --main 2"); !strings.Contains(said, ": bootstrap: adopted by request; memgraph-2 is promoted") {
 		t.Errorf("adopt said %q; want the controller's own words", said)
 	}

@@ -120,7 +120,7 @@ func (u *upper) up(ctx context.Context) error {
 	if err := lab.waitForDNS(ctx); err != nil {
 		return err
 	}
-	u.say("cluster DNS answers: the lab is up; next: make lab-install, or kubectl by \"lab kubectl get pods -A\"")
+	u.say("cluster DNS answers: the lab is up; next: make lab-install, or kubectl by \"bin/lab kubectl get pods -A\"")
 	return nil
 }
 

@@ -132,7 +132,7 @@ func (c Cluster) taken(ctx context.Context, v Values) ([]Result, error) {
 		}
 		results = append(results, unread...)
 	case len(record.Data) > 0:
-		results = append(results, Result{"record", Beware, fmt.Sprintf("ConfigMap %s has a record: the cluster goes on where that left off, and waits for its MAIN. If its volumes are gone, delete it first", record.Name)})
+		results = append(results, Result{"record", Beware, fmt.Sprintf("ConfigMap %s has a record: a release that runs here uses it, or one did. If none does, the cluster goes on where that left off, and waits for its MAIN; and if its volumes are gone as well, delete the record first", record.Name)})
 	}
 	return results, nil
 }

@@ -127,7 +127,7 @@ func TestUnfit(t *testing.T) {
 		{"a StatefulSet is there", func(_ *Cluster, k *fake.Clientset, _ *Values) {
 			must(k.Tracker().Add(&appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "mg-memgraph", Namespace: staged.Namespace}}))
 		}, Fails, "StatefulSet mg-memgraph exists and is not of release mg"},
-		{"a record was left", func(_ *Cluster, k *fake.Clientset, _ *Values) { must(k.Tracker().Add(staged.New("mg").ConfigMap())) }, Beware, "has a record: the cluster goes on where that left off"},
+		{"a record was left", func(_ *Cluster, k *fake.Clientset, _ *Values) { must(k.Tracker().Add(staged.New("mg").ConfigMap())) }, Beware, "has a record: a release that runs here uses it, or one did"},
 		{"few machines", func(_ *Cluster, k *fake.Clientset, _ *Values) {
 			must(k.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("nodes"), "", "machine-2"))
 		}, Beware, "two nodes share a machine"},

@@ -71,7 +71,7 @@ var looks = []*regexp.Regexp{
 	regexp.MustCompile(`()\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`),
 	regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@"']*:)[^\s/@"']+@`),
 	regexp.MustCompile(`(?i)((?:identified by|set password to|set password|password to|--password|--token)[ =]+)(?:'[^']*'|"[^"]*"|[^\s'"]+)`),
-	regexp.MustCompile(`(?i)((?:password|passwd|secret|token|credentials?|api[-_]?key|authorization)\\?["']?[ \t]*[:=][ \t]*)(?:\\?"[^"\n]+"|'[^'\n]+'|[^\s"',;&{}\[\]]+)`),
+	regexp.MustCompile(`(?i)((?:password|passwd|secret|token|credentials?|api[-_]?key|licen[cs]e[-_]?key|authorization)\\?["']?[ \t]*[:=][ \t]*)(?:\\?"[^"\n]+"|'[^'\n]+'|[^\s"',;&{}\[\]]+)`),
 }
 
 // harmless are values that are no secret whatever their key.

@@ -28,6 +28,7 @@ func TestText(t *testing.T) {
 		{`Authorization: Bearer abc.def-ghi`, `Authorization: REDACTED REDACTED`},
 		{`CREATE USER ada IDENTIFIED BY 'hunter2';`, `CREATE USER ada IDENTIFIED BY REDACTED;`},
 		{`SET PASSWORD TO "hunter2" REPLACE`, `SET PASSWORD TO REDACTED REPLACE`},
+		{`- --license-key=LICENSEhunter3`, `- --license-key=REDACTED`},
 		{`mgconsole --password hunter2 --port 7687`, `mgconsole --password REDACTED --port 7687`},
 		{`eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl`, `REDACTED`},
 		{"-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----", `REDACTED`},

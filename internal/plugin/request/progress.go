@@ -118,7 +118,22 @@ func (p *Progress) step(before, s state) string {
 	case len(a.Promotable) != len(b.Promotable):
 		return fmt.Sprintf("%d promotable", len(b.Promotable))
 	case len(a.Rebuilds) != len(b.Rebuilds):
-		return fmt.Sprintf("%d being rebuilt", len(b.Rebuilds))
+		return rebuilds(a, b, name)
+	}
+	return ""
+}
+
+// rebuilds says which rebuild has begun or ended from a to b.
+func rebuilds(a, b *cluster.Record, name func(cluster.Ordinal) string) string {
+	for _, r := range b.Rebuilds {
+		if _, before := a.Rebuild(r.Node); !before {
+			return name(r.Node) + " is being rebuilt"
+		}
+	}
+	for _, r := range a.Rebuilds {
+		if _, still := b.Rebuild(r.Node); !still {
+			return name(r.Node) + " has been rebuilt"
+		}
 	}
 	return ""
 }

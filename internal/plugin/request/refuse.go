@@ -55,10 +55,12 @@ func against(v view.View, ask cluster.Ask, n cluster.Ordinal) string {
 	return ""
 }
 
+const paused = "decisions are paused; resume first"
+
 func againstSwitchover(v view.View, n cluster.Ordinal) string {
 	switch r := v.Record; {
 	case r.Paused:
-		return "decisions are paused; resume first"
+		return paused
 	case r.Switchover != "":
 		return fmt.Sprintf("%s is taking over already; ask again when that is over", r.Switchover)
 	case n == cluster.NoNode && r.Standby == "":
@@ -72,6 +74,8 @@ func againstSwitchover(v view.View, n cluster.Ordinal) string {
 func againstRebuild(v view.View, node view.Node) string {
 	why := ""
 	switch {
+	case v.Record != nil && v.Record.Paused:
+		return paused
 	case node.Main:
 		why = node.Name + " is MAIN, and its data are what the others copy"
 	case node.Promotable:

@@ -111,6 +111,7 @@ func TestRefusedInThePlan(t *testing.T) {
 		{"switchover to MAIN", well, request.Want{Ask: cluster.AskSwitchover, Node: "mg-memgraph-0"}, "switchover refused: mg-memgraph-0 is MAIN already; accepted now: switchover 1, switchover 2"},
 		{"switchover to MAIN, a replica down", func(c *staged.Cluster) { c.Status.Nodes[2].Gone = true }, request.Want{Ask: cluster.AskSwitchover, Node: "0"}, "accepted now: switchover 1"},
 		{"switchover without a standby", func(c *staged.Cluster) { c.Record.Seat = cluster.NoNode }, request.Want{Ask: cluster.AskSwitchover}, "switchover refused: nobody has the standby seat; accepted now: switchover 1, switchover 2"},
+		{"rebuild while paused", func(c *staged.Cluster) { c.Record.Paused = true }, request.Want{Ask: cluster.AskRebuild, Node: "2"}, "rebuild refused: decisions are paused; resume first"},
 		{"switchover while paused", func(c *staged.Cluster) { c.Record.Paused = true }, request.Want{Ask: cluster.AskSwitchover}, "switchover refused: decisions are paused; resume first"},
 		{"switchover during another", func(c *staged.Cluster) {
 			c.Record.Switchover = cluster.Switchover{Target: 1, ID: "switchover", Asked: staged.Now}

@@ -69,7 +69,7 @@ func (v View) whyMain() []string {
 	last := r.History[len(r.History)-1]
 	lines := []string{fmt.Sprintf("Epoch %d began %s (%s ago): %s.", last.Epoch, last.Began.UTC().Format(time.DateTime+"Z"), span(v.At.Sub(last.Began)), last.Reason)}
 	if len(r.History) > 1 {
-		lines = append(lines, v.before(r.History[len(r.History)-2]))
+		lines = append(lines, v.before(r.History[len(r.History)-2], last))
 	}
 	if r.Stage != "serving" {
 		lines = append(lines, fmt.Sprintf("The reign is %s.", r.Stage))
@@ -77,10 +77,13 @@ func (v View) whyMain() []string {
 	return lines
 }
 
-func (v View) before(h Reign) string {
+func (v View) before(h, next Reign) string {
 	how := "it handed over"
-	if h.Lost {
+	switch {
+	case h.Lost:
 		how = "it failed"
+	case h.Main == next.Main:
+		how = "it took a fresh epoch"
 	}
 	return fmt.Sprintf("Before, %s was MAIN in epoch %d for %s; %s.", h.Main, h.Epoch, span(h.Ended.Sub(h.Began)), how)
 }

@@ -9,6 +9,9 @@ import (
 
 // Fate says what would happen if node n died now.
 func Fate(v View, n cluster.Ordinal) string {
+	if v.Record == nil && v.missing(RecordPart) {
+		return "not known: the record could not be read"
+	}
 	if v.Record == nil {
 		return "there is no record: nobody is MAIN, and the bootstrap would go on without it as far as nothing can be lost by that"
 	}
@@ -109,6 +112,8 @@ func ControllerFate(v View) string {
 		}
 	}
 	switch {
+	case len(v.Controllers) == 0 && v.missing(PodsPart):
+		return "not known: pods could not be read"
 	case len(v.Controllers) == 0:
 		return "no controller is known to run: clients have no gateway, and nobody would fail over"
 	case ready == 0:

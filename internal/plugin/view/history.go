@@ -47,6 +47,8 @@ func WriteHistory(w io.Writer, v View, p Paint) {
 			end, by = v.At, p.good("reigns")
 		case h.Lost:
 			by = p.bad("failure")
+		case list[i+1].Main == h.Main:
+			by = plain("fresh epoch")
 		}
 		t.add(plain(strconv.FormatUint(h.Epoch, 10)), plain(h.Main), plain(h.Began.UTC().Format(time.DateTime)), plain(span(end.Sub(h.Began))), by, plain(h.Reason))
 	}

@@ -112,10 +112,17 @@ func warned(v View) (Risk, bool) {
 	if !v.told() {
 		return Risk{RiskUnknown, fmt.Sprintf("by the record %s would follow %s; whether they are well only the leader knows, and it could not be asked", v.Record.Promotable[0], v.Record.Main)}, true
 	}
+	var fewer []string
 	for _, n := range v.Nodes {
-		if n.InSync == no {
-			return Risk{RiskReduced, fmt.Sprintf("no acknowledged write would be lost, but %s is not in sync: while it is not, there is one copy less", n.Name)}, true
+		switch {
+		case n.Leaving:
+			fewer = append(fewer, n.Name+" was told to stop")
+		case n.InSync == no:
+			fewer = append(fewer, n.Name+" is not in sync")
 		}
+	}
+	if len(fewer) > 0 {
+		return Risk{RiskReduced, fmt.Sprintf("no acknowledged write would be lost, but %s: until that is over there are fewer copies", strings.Join(fewer, ", and "))}, true
 	}
 	if len(v.Controllers) == 1 {
 		return Risk{RiskReduced, "there is one controller: while it is away nobody fails over, and clients have no gateway"}, true

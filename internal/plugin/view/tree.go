@@ -75,7 +75,11 @@ func (p Paint) risk(r Risk) cell {
 func (v View) recordSection(p Paint, wide bool) section {
 	r := v.Record
 	if r == nil {
-		return section{head: fmt.Sprintf("record  ConfigMap %s: %s", v.Release.Record, p.warn("none"))}
+		what := "none"
+		if v.missing(RecordPart) {
+			what = "not readable"
+		}
+		return section{head: fmt.Sprintf("record  ConfigMap %s: %s", v.Release.Record, p.warn(what))}
 	}
 	stage := p.good(r.Stage)
 	if r.Stage != "serving" {
@@ -248,7 +252,8 @@ func (c Controller) gateway(p Paint) cell {
 	case c.Gateway == nil:
 		return plain("")
 	case c.Gateway.State == "open":
-		return plain("gateway open to " + c.Gateway.Main)
+		name, _, _ := strings.Cut(c.Gateway.Main, ".") // of <pod>.<service>.<namespace>.svc:port
+		return plain("gateway open to " + name)
 	}
 	return p.warn("gateway " + c.Gateway.State)
 }

@@ -151,8 +151,12 @@ func recordOf(rec cluster.Record, r Release) *Record {
 		shown.Rebuilding = append(shown.Rebuilding, r.NodeName(b.Node))
 	}
 	shown.History = reigns(rec.History, r)
-	if n := len(shown.History); n > 0 && shown.History[n-1].Epoch == shown.Epoch {
-		shown.Since = shown.History[n-1].Began
+	for i := len(shown.History) - 1; i >= 0 && shown.History[len(shown.History)-1].Epoch == shown.Epoch; i-- {
+		h := shown.History[i]
+		if h.Main != shown.Main || i < len(shown.History)-1 && h.Lost {
+			break
+		}
+		shown.Since = h.Began // epochs that follow each other without a loss are one spell as MAIN
 	}
 	return shown
 }

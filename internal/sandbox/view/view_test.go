@@ -77,7 +77,7 @@ func refusing() Snapshot {
 		s.Nodes[i] = Node{Name: s.Nodes[i].Name, Role: "replica", State: "up", PID: 41234 + i}
 		s.Decision += fmt.Sprintf("; memgraph-%d is replica with 1234 vertices and 567 edges of database e2b1c0de-0000-4000-8000-00000000000%d", i, i)
 	}
-	s.Decision += ". Look at them, then choose: adopt --main N"
+	s.Decision += ". Look at them, then choose: adopt N"
 	s.Examples = "adopt 1, if the controllers do not choose by themselves"
 	return s
 }
@@ -162,7 +162,7 @@ func TestWithoutColourTheSentenceAndRowsSayHowBadItIs(t *testing.T) {
 func TestAdviceAtTheEndOfALongReasonIsNotCut(t *testing.T) {
 	for height := 16; height <= 50; height++ {
 		text := frame{s: refusing(), width: 80, height: height}.draw()
-		if !strings.Contains(strings.Join(strings.Fields(text), " "), "choose: adopt --main N") {
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), "choose: adopt N") {
 			t.Fatalf("80×%d: the screen does not say what to do:\n%s", height, text)
 		}
 	}

@@ -185,7 +185,7 @@ func shows(ln *net.TCPListener) bool {
 	if err := ln.SetDeadline(time.Now().Add(patience)); err != nil {
 		return false
 	}
-	here, err := ln.AcceptTCP()
+	here, err := ln.Accept()
 	if err != nil {
 		return false
 	}
@@ -194,7 +194,7 @@ func shows(ln *net.TCPListener) bool {
 		return false
 	}
 	there.Close()
-	return told(here)
+	return told(here.(*net.TCPConn))
 }
 
 // told reports whether the end of the stream, which is there or about to be, is told with

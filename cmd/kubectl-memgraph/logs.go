@@ -33,7 +33,11 @@ func logsCommand(k *kubectl) *cobra.Command {
 				return err
 			}
 			k.remark(s)
-			list := logsOf(view.Of(raw), all || follow)
+			v := view.Of(raw)
+			list := logsOf(v, all || follow)
+			if why := v.Unread(view.PodsPart); len(list) == 0 && why != "" {
+				return fmt.Errorf("which pods release %s has is not known: %s", raw.Release.Name, why)
+			}
 			if len(list) == 0 {
 				return fmt.Errorf("release %s has no pods whose logs could be read: see kubectl memgraph status", raw.Release.Name)
 			}

@@ -182,8 +182,8 @@ func historyCommand(k *kubectl) *cobra.Command {
 			k.remark(s)
 			v := view.Of(raw)
 			switch {
-			case v.Record == nil && len(v.Missing) > 0:
-				return fmt.Errorf("there is no history to show: %s: %s", v.Missing[0].What, v.Missing[0].Why)
+			case v.Record == nil && v.Unread(view.RecordPart) != "":
+				return fmt.Errorf("there is no history to show: %s: %s", view.RecordPart, v.Unread(view.RecordPart))
 			case format == "":
 				view.WriteHistory(k.out, v, k.paint())
 				return nil

@@ -96,7 +96,10 @@ func text(w Want, n cluster.Ordinal) string {
 // now says who is MAIN.
 func now(v view.View) string {
 	r := v.Record
-	if r == nil {
+	switch {
+	case r == nil && v.Unread(view.RecordPart) != "":
+		return "the record could not be read"
+	case r == nil:
 		return "nobody is recorded as MAIN"
 	}
 	text := fmt.Sprintf("%s is MAIN in epoch %d, %s", r.Main, r.Epoch, r.Stage)

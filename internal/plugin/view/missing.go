@@ -1,6 +1,10 @@
 package view
 
-import "memgraph-controller/internal/plugin/problem"
+import (
+	"slices"
+
+	"memgraph-controller/internal/plugin/problem"
+)
 
 // Missing is something that could not be read.
 type Missing struct {
@@ -16,12 +20,17 @@ const (
 	PodsPart   = "pods"
 )
 
-// missing reports whether what could not be read.
-func (v View) missing(what string) bool {
+// Unread says why what could not be read, or "".
+func (v View) Unread(what string) string {
 	for _, m := range v.Missing {
 		if m.What == what {
-			return true
+			return m.Why
 		}
 	}
-	return false
+	return ""
+}
+
+// missing reports whether what could not be read.
+func (v View) missing(what string) bool {
+	return slices.ContainsFunc(v.Missing, func(m Missing) bool { return m.What == what })
 }

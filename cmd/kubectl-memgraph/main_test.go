@@ -199,6 +199,16 @@ func TestFewRights(t *testing.T) {
 	golden(t, "status-few-rights.txt", w.out)
 	staged.Refuse(w.client, "patch", "configmaps", staged.Forbidden("configmaps"))
 	w.run(t, "pause", "--yes").want(t, 1, `you may not patch configmaps "memgraph-controller-state" in namespace shop: ask an administrator for it`)
+	w.run(t, "logs").want(t, 1, "which pods release mg has is not known: you may not list pods in namespace shop")
+	for _, verb := range []string{"get", "list"} {
+		staged.Refuse(w.client, verb, "configmaps", staged.Forbidden("configmaps"))
+	}
+	w.run(t, "history").want(t, 1, `there is no history to show: the record: you may not get configmaps "memgraph-controller-state" in namespace shop`)
+	w.run(t, "switchover", "--yes").want(t, 1, `a request is an annotation of the record, which could not be read: you may not get configmaps`)
+	w.run(t, "explain").want(t, 0, "")
+	if says := "the leading controller: not known: pods could not be read"; !strings.Contains(w.out, says) {
+		t.Errorf("explain does not say %q:\n%s", says, w.out)
+	}
 }
 
 func TestRequestIsGranted(t *testing.T) {

@@ -67,7 +67,10 @@ func late(ctx context.Context, err error) error {
 // hand writes the annotation, over the very version that was planned on or one that
 // does not differ in what matters.
 func (d Desk) hand(ctx context.Context, p Plan, dry string) (*corev1.ConfigMap, error) {
-	if !p.state.exists {
+	switch {
+	case !p.state.exists && p.unread != "":
+		return nil, fmt.Errorf("nothing was asked: a request is an annotation of the record, which could not be read: %s", p.unread)
+	case !p.state.exists:
 		return d.create(ctx, p, dry)
 	}
 	version := p.state.version

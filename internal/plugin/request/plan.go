@@ -30,16 +30,17 @@ type Plan struct {
 	Costs    string
 	Warnings []string
 
-	ask   cluster.Ask
-	node  cluster.Ordinal
-	state state // of the ConfigMap, as planned on
+	ask    cluster.Ask
+	node   cluster.Ordinal
+	state  state  // of the ConfigMap, as planned on
+	unread string // why the record could not be read; empty: it was
 }
 
 // Make plans what is wanted of a cluster whose record is in m, which is nil if there
 // is no ConfigMap. Its error says what stands against asking at all, and what would be
 // accepted instead.
 func Make(v view.View, m *corev1.ConfigMap, w Want) (Plan, error) {
-	p := Plan{Release: v.Release, ask: w.Ask, node: cluster.NoNode, state: stateOf(m)}
+	p := Plan{Release: v.Release, ask: w.Ask, node: cluster.NoNode, state: stateOf(m), unread: v.Unread(view.RecordPart)}
 	if w.Node != "" {
 		n, err := v.Node(w.Node)
 		if err != nil {

@@ -165,6 +165,9 @@ func (in Input) found(n Ordinal, why string) Decision {
 				next.Seat = r.Node
 			}
 		}
+		if base.exposed() { // its next reign serves when somebody has the seat
+			next.Stage, next.Target = Demoting, n
+		}
 		return record(next, "bootstrap: %s", why)
 	}
 	if !s.Data.Empty() && s.Process.Known() {

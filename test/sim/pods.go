@@ -231,6 +231,7 @@ func (w *world) leave(n int) {
 			break
 		}
 	}
+	w.until(time.Minute, func() bool { return o.off || o.process != nil }) // a pod that was told to stop goes, crashed or not
 	w.mu.Lock()
 	o.leaving = false
 	w.mu.Unlock()

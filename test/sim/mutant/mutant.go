@@ -96,7 +96,6 @@ func All() []Mutant {
 		{"nobody-registers", topology, "for _, n := range in.others(rec.Main) {\n\t\tif _, listed", "for _, n := range in.others(rec.Main)[:0] {\n\t\tif _, listed"},
 		{"rebuild-forgotten", rebuild, "return b.Node != n && b.Node != rec.Main }", "return b.Node >= 0 }"},
 		{"rebuilt-main-blocks", rebuild, "return b.Node != n && b.Node != rec.Main }", "return b.Node != n }"},
-		{"stolen-for-ever", topology, "stepped := s.Kind == Demote &&", "stepped := s.Kind == Promote &&"},
 		{"foreign-for-ever", rebuild, "|| in.foreign(n)\n", "\n"},
 		{"bootstrap-anyone", bootstrap, "case len(full) == 1:", "case len(full) >= 1:"},
 	}

@@ -39,7 +39,6 @@ const (
 	loop      = "internal/controller/loop.go"
 	writing   = "internal/controller/record.go"
 	acting    = "internal/controller/step.go"
-	observe   = "internal/controller/observe.go"
 	objects   = "internal/inmemory/objects.go"
 )
 
@@ -88,7 +87,6 @@ func All() []Mutant {
 
 		// P9: a healthy MAIN's clients.
 		{"topology-unheld", keep, "if rec.Stage == Quiescing {\n\t\tif in.held", "if acts {\n\t\treturn d, true\n\t}\n\tif rec.Stage == Quiescing {\n\t\tif in.held"},
-		{"own-pause-is-silence", observe, "if v.took >= frozen {", "if false {"},
 		{"one-look-is-enough", detect, "in.Policy.FailAfter/4-in.Now.Sub(s.Since)); left > 0 {", "in.Policy.FailAfter/4-in.Now.Sub(s.Since)); left > 2900*time.Millisecond {"},
 
 		// Healing.

@@ -49,6 +49,9 @@ func (in Input) promote() Decision {
 	own, _ := proof(rec.Heirs, rec.Main)
 	step := Step{Kind: Promote, Node: rec.Main, Epoch: rec.Epoch, Database: own.UUID}
 	if a, tried := in.Attempts[step]; tried && a.Failures == 0 {
+		if own.UUID == "" && own.Process.Known() && own.Process == in.Nodes[rec.Main].Process {
+			return wait("%s was promoted and is a replica again, and the platform has not told of its new process yet", name).within(watchSoon * 4)
+		}
 		next := in.failed().Record.reign(rec.Main, in.Now, name+" restarted before it served")
 		next.Heirs, next.Stale, next.Seat = rec.Heirs, rec.Stale, rec.Seat
 		return record(next, "%s restarted before it served and is promoted again", name)

@@ -75,7 +75,6 @@ func All() []Mutant {
 		{"no-cure", reign, "if !rec.Stale {\n\t\treturn Decision{}, false", "if true {\n\t\treturn Decision{}, false"},
 		{"joined-unseen", keep, "if s.Kind != Register || in.Record.joined(s.Replica).Known()", "if true || in.Record.joined(s.Replica).Known()"},
 		{"strict-serves-alone", keep, "return in.Policy.Durability == Strict && len(in.Nodes) > 1 &&", "return in.Policy.Durability == Strict && len(in.Nodes) > 9 &&"},
-		{"held-by-another", keep, "&& !in.Quiesced.IsZero() && in.Now.Sub(in.Quiesced)", "&& in.Now.Sub(in.Record.LastUpdated)"},
 		{"joined-in-a-quiesce-unseen", keep, "if next, ok := in.joins(d.Step); ok {", "if next, ok := in.joins(d.Step); ok && false {"},
 		{"joined-forgotten-with-the-record", decide, "return last == nil || e != last.Epoch", "return in.Record == nil || e != last.Epoch"},
 		{"no-epoch-refresh", keep, "if rec.Seat == NoNode || !in.restarted(rec.Seat) {", "if true {"},

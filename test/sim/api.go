@@ -189,6 +189,7 @@ func (c *replica) hold(ctx context.Context, sent time.Time) {
 	defer end()
 	w.mu.Lock()
 	c.renewed, c.leading = sent, true
+	run := c.run
 	w.terms++
 	number := w.terms
 	w.mu.Unlock()
@@ -233,7 +234,9 @@ func (c *replica) hold(ctx context.Context, sent time.Time) {
 	end()
 	<-joined
 	w.mu.Lock()
-	c.leading = false
+	if c.run == run { // what a process left behind does not end the next one's term
+		c.leading = false
+	}
 	w.mu.Unlock()
 	w.tell("%s has ended term %d", c.name(), number)
 }

@@ -179,7 +179,9 @@ func (c *replica) lead(ctx context.Context, term int) {
 	w.mu.Unlock()
 	err := loop.Run(ctx)
 	w.mu.Lock()
-	c.loop = nil
+	if c.loop == loop { // not the next process's
+		c.loop = nil
+	}
 	w.mu.Unlock()
 	if ctx.Err() == nil {
 		w.violate("P9: the loop of %s ended by itself: %v", c.name(), err)
@@ -341,9 +343,13 @@ func (p peers) Ask(ctx context.Context, n cluster.Ordinal, newest cluster.Epoch)
 		})
 	}
 	for range asked {
-		o := <-answers
-		if o.Contact != cluster.NotProbed {
-			list = append(list, o)
+		select {
+		case <-ctx.Done(): // one that stands still in the midst of its answer is not waited for
+			return list
+		case o := <-answers:
+			if o.Contact != cluster.NotProbed {
+				list = append(list, o)
+			}
 		}
 	}
 	return list

@@ -30,7 +30,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ln := listen(t)
 			defer ln.Close()
-			go answers(ln, c.question, c.answer)
+			go serveOne(ln, c.question, c.answer)
 			g := start(t, Options{})
 			g.Follow(Route{Epoch: 1, Main: ln.Addr().String(), State: Open})
 			r := knock(t, g).greets()
@@ -49,8 +49,8 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// answers serves one client.
-func answers(ln net.Listener, question, answer []byte) {
+// serveOne serves one client.
+func serveOne(ln net.Listener, question, answer []byte) {
 	if c, err := ln.Accept(); err == nil {
 		repeats(c, question, answer)
 	}

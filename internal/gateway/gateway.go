@@ -21,6 +21,7 @@ type Gateway struct {
 
 	toServer, toClient atomic.Uint64 // bytes carried so far
 	pace               pace          // of the read/write door
+	loops              tcp.Loops     // of Run
 
 	mu      sync.Mutex
 	route   Route
@@ -82,6 +83,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	acceptors.Wait()
 	g.drain(&clients)
+	g.loops.Close()
 	end()
 	keepers.Wait()
 	if ctx.Err() != nil {
@@ -173,7 +175,7 @@ func (g *Gateway) serve(ctx context.Context, door Door, client net.Conn) {
 	if g.opt.TLS == nil && speaksTLS(first) {
 		g.complain("a client speaks TLS at a door that does not: it is led to the server as it is", "door", door, "from", from)
 	}
-	v := &visitor{door: door, conn: client, talk: t, first: first, comes: time.Now()}
+	v := &visitor{door: door, conn: client, talk: t, first: first, comes: time.Now(), loop: g.loops.For(client)}
 	if t != nil {
 		defer t.forget()
 	}

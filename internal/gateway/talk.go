@@ -39,6 +39,7 @@ type talk struct {
 	mu     sync.Mutex
 	conv   bolt.Conversation
 	tables [][]byte  // answers to ROUTE whose turn has not come
+	speaks bool      // something that is answered already is still being written to the client
 	over   bool      // it ends with its server, whatever it was doing
 	since  time.Time // when what is not answered at all yet was asked; zero if nothing is
 	asked  time.Time // when what is not answered to the end yet was asked
@@ -124,6 +125,24 @@ func (t *talk) answered(tag bolt.Tag) (own []byte, took time.Duration) {
 		took = time.Since(t.asked)
 	}
 	return t.due(), took
+}
+
+// speak says that what the server has said is about to be passed on: until it is, nobody
+// else says anything to the client.
+func (t *talk) speak() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.speaks = true
+}
+
+// spoken says that all of it was passed on, and returns what the gateway itself has to say
+// now; if that is nothing, others may speak.
+func (t *talk) spoken() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	own := t.due()
+	t.speaks = len(own) > 0
+	return own
 }
 
 // giveUp has the session end with its server: the client has a part of an answer, and

@@ -4,5 +4,30 @@ package tcp
 
 import "net"
 
+// Conn is a TCP connection of which nothing more is known here.
+type Conn struct{ *net.TCPConn }
+
+func (c *Conn) try([]byte) (int, error) { return 0, ErrWait }
+
+func (c *Conn) stream(f Flow) error { return Stream(nil, c.TCPConn, f) }
+
 // Brief returns conn as it is.
 func Brief(conn net.Conn) net.Conn { return conn }
+
+// Loop does not exist here.
+type Loop struct{}
+
+// Loops has none here.
+type Loops struct{}
+
+// For returns nil.
+func (*Loops) For(net.Conn) *Loop { return nil }
+
+// Close has nothing to end.
+func (*Loops) Close() {}
+
+func (l *Loop) join(*Conn) *turn { return nil }
+
+type turn struct{}
+
+func (t *turn) stream(Flow) error { return nil }

@@ -286,3 +286,45 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowClientsHoldNobodyUp: clients that send much and read nothing, servers that do the
+// same, and a pause of MAIN keep no reader waiting, though one loop reads for all of them.
+func TestSlowClientsHoldNobodyUp(t *testing.T) {
+	m, r := newServer(t, "m"), newServer(t, "r")
+	g := start(t, Options{MaxPause: time.Minute, StallTimeout: time.Minute})
+	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Open, Readers: []string{r.addr()}})
+	var slow []*client
+	for range 8 {
+		c := connect(t, g.opt.ReadWrite)
+		c.greeted(m)
+		slow = append(slow, c)
+	}
+	much := strings.Repeat("0123456789abcdef", 1<<19) // 8 MiB: more than all buffers on the way hold
+	var all sync.WaitGroup
+	for _, c := range slow {
+		all.Go(func() { _, _ = io.WriteString(c, much) })
+	}
+	var quick []*client
+	for range 8 {
+		c := connect(t, g.opt.ReadOnly)
+		c.greeted(r)
+		quick = append(quick, c)
+	}
+	ask := func() {
+		t.Helper()
+		for range 20 {
+			for _, c := range quick {
+				c.echoes("hello")
+			}
+		}
+	}
+	ask()
+	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Paused, Readers: []string{r.addr()}})
+	ask()
+	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Open, Readers: []string{r.addr()}})
+	for _, c := range slow {
+		c.hear(much)
+	}
+	all.Wait()
+	ask()
+}

@@ -7,7 +7,9 @@ import (
 	"net"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,6 +139,33 @@ func TestRouteIsAnsweredInItsTurn(t *testing.T) {
 	c.hears(bolt.Success)
 	if a.routes != 0 {
 		t.Error("ROUTE was passed on")
+	}
+}
+
+// TestRouteWaitsForWhatIsBeingWritten: an answer is noted before all of it has gone to
+// the client, who may be slow. What the gateway answers itself comes after it.
+func TestRouteWaitsForWhatIsBeingWritten(t *testing.T) {
+	client, there := net.Pipe()
+	defer client.Close()
+	defer there.Close()
+	s := &session{gate: start(t, Options{}), node: newNode("m:1", 1), client: client, gone: make(chan struct{}), talk: &talk{}}
+	s.talk.ask(bolt.Run)
+	w := answers{s}
+	if list := w.pieces(nil, message(bolt.Success, map[string]any{})); len(list) != 1 {
+		t.Fatalf("%d pieces", len(list))
+	}
+	_ = client.SetWriteDeadline(time.Now().Add(time.Second)) // nobody reads
+	s.talk.in = slices.Clone(whereTo)
+	if err := s.passOn(new(atomic.Uint64)); err != nil {
+		t.Fatalf("the table was written before the answer: %v", err)
+	}
+	var down bolt.Scanner
+	table := w.wrote()
+	if _, e := down.Next(table); e != bolt.Start || down.Tag() != bolt.Success || len(table) < 50 {
+		t.Errorf("after the answer %q is due, want the table", table)
+	}
+	if more := w.wrote(); len(more) > 0 || s.talk.speaks {
+		t.Errorf("then %q is due, want nothing", more)
 	}
 }
 

@@ -31,8 +31,14 @@ func (s *session) route(count *atomic.Uint64) error {
 	t.mu.Lock()
 	t.conv.Ask(bolt.Route)
 	t.tables = append(t.tables, answer)
-	now := t.due()
+	var now []byte
+	if !t.speaks {
+		now = t.due()
+	}
 	t.mu.Unlock()
+	if len(now) == 0 {
+		return nil
+	}
 	_, err = s.client.Write(now)
 	return err
 }

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"memgraph-controller/internal/bolt"
 	"memgraph-controller/internal/tcp"
 )
 
@@ -157,45 +156,14 @@ func (w downward) write(p []byte) (int, error) {
 type answers struct{ *session }
 
 func (w answers) pieces(list [][]byte, b []byte) [][]byte {
-	t := w.talk
-	t.speak()
-	from := 0
-	for at := 0; at < len(b); {
-		n, e := t.hear(b[at:])
-		at += n
-		switch e {
-		case bolt.Start:
-			if d := t.waited(); d > 0 {
-				w.gate.opt.Answered(w.node.addr, w.door, d)
-			}
-			if t.down.Tag() == bolt.Success {
-				t.down.Keep(keptResult)
-			}
-		case bolt.End:
-			if t.down.Tag() == bolt.Record {
-				continue
-			}
-			if own := w.answered(t.down.Tag()); len(own) > 0 {
-				list = append(list, b[from:at], own)
-				from = at
-			}
-		case bolt.Alien:
-			t.giveUp()
-			at = len(b)
-		case bolt.More, bolt.Noop:
-		}
+	list, first, took := w.talk.listen(list, b, time.Now())
+	if first > 0 {
+		w.gate.opt.Answered(w.node.addr, w.door, first)
 	}
-	return append(list, b[from:])
-}
-
-// answered notes an answer that is about to be passed on, and how long it took, and
-// returns what the gateway itself has to say after it.
-func (w answers) answered(tag bolt.Tag) []byte {
-	own, took := w.talk.answered(tag)
 	if took > 0 && w.door == ReadWrite {
 		w.gate.pace.note(time.Now(), took)
 	}
-	return own
+	return list
 }
 
 func (w answers) try(p []byte) (int, error) {
@@ -224,4 +192,4 @@ func (w answers) wrote() []byte {
 
 // rests reports whether the server has nothing to say, and something will be written to
 // it that tells if it is gone.
-func (w answers) rests() bool { return !w.talk.outstanding() && !w.ended.Load() }
+func (w answers) rests() bool { return !w.ended.Load() && !w.talk.outstanding() }

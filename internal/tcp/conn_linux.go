@@ -31,10 +31,10 @@ import (
 type Conn struct {
 	*net.TCPConn
 	raw   syscall.RawConn
+	turn  turn
 	in    inward
 	out   half
-	turn  atomic.Pointer[turn] // nil: no Loop reads from it
-	timed atomic.Bool          // its reads have a deadline that is to come
+	timed atomic.Bool // its reads have a deadline that is to come
 }
 
 // half is one direction.
@@ -70,6 +70,7 @@ func Brief(conn net.Conn) net.Conn {
 		return conn // it is closed
 	}
 	c := &Conn{TCPConn: t, raw: raw}
+	c.turn.conn = c
 	c.in.try, c.out.try = c.in.read, c.out.write
 	c.in.once = func(fd uintptr) bool { c.in.full = !c.in.read(fd); return true }
 	c.out.once = func(fd uintptr) bool { c.out.full = !c.out.write(fd); return true }
@@ -133,17 +134,16 @@ func (c *Conn) setDeadline(t time.Time, set func(time.Time) error) error {
 	c.timed.Store(time.Until(t) > 0)
 	err := set(t)
 	if !t.IsZero() {
-		c.turn.Load().poke()
+		c.turn.poke()
 	}
 	return err
 }
 
 // Close implements net.Conn.
 func (c *Conn) Close() error {
-	t := c.turn.Load()
-	t.leave()
+	c.turn.leave()
 	err := c.TCPConn.Close()
-	t.poke()
+	c.turn.poke()
 	return err
 }
 

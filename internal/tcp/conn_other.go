@@ -5,7 +5,10 @@ package tcp
 import "net"
 
 // Conn is a TCP connection of which nothing more is known here.
-type Conn struct{ *net.TCPConn }
+type Conn struct {
+	*net.TCPConn
+	turn turn
+}
 
 func (c *Conn) try([]byte) (int, error) { return 0, ErrWait }
 
@@ -18,7 +21,7 @@ func Brief(conn net.Conn) net.Conn { return conn }
 type Loop struct{}
 
 // Loops has none here.
-type Loops struct{}
+type Loops struct{ After int }
 
 // For returns nil.
 func (*Loops) For(net.Conn) *Loop { return nil }
@@ -26,8 +29,6 @@ func (*Loops) For(net.Conn) *Loop { return nil }
 // Close has nothing to end.
 func (*Loops) Close() {}
 
-func (l *Loop) join(*Conn) *turn { return nil }
-
 type turn struct{}
 
-func (t *turn) stream(Flow) error { return nil }
+func (t *turn) stream(*Loop, Flow) error { return nil }

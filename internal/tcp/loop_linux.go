@@ -17,6 +17,10 @@ import (
 // Loops are as many loops as there are processors. They begin when the first one is asked
 // for. The zero value is ready.
 type Loops struct {
+	// After is how often a stream waits by itself before a loop reads for it: to have it do
+	// so costs a system call.
+	After int
+
 	mu   sync.Mutex
 	list []*Loop
 	next int
@@ -37,7 +41,7 @@ func (ls *Loops) For(conn net.Conn) *Loop {
 	n := runtime.GOMAXPROCS(0)
 	ls.next = (ls.next + 1) % n
 	for len(ls.list) <= ls.next {
-		l, err := newLoop()
+		l, err := newLoop(ls.After)
 		if err != nil {
 			ls.over = true // each connection reads for itself
 			return nil
@@ -69,17 +73,19 @@ type Loop struct {
 	file  *os.File // an epoll
 	raw   syscall.RawConn
 	ended chan struct{}
+	after int // as After of Loops
 
 	// Of run alone.
 	events     [128]syscall.EpollEvent
-	more, turn []*turn // have had their share, and more is there; and those whose turn it is again
+	told       [128]*turn // of events
+	more, turn []*turn    // have had their share, and more is there; and those whose turn it is again
 
 	mu    sync.Mutex
 	turns map[uint64]*turn // by what the kernel calls them; nil: it has ended
 	last  uint64
 }
 
-func newLoop() (*Loop, error) {
+func newLoop(after int) (*Loop, error) {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -88,7 +94,7 @@ func newLoop() (*Loop, error) {
 		syscall.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	l := &Loop{file: os.NewFile(uintptr(fd), "epoll"), ended: make(chan struct{}), turns: map[uint64]*turn{}}
+	l := &Loop{file: os.NewFile(uintptr(fd), "epoll"), ended: make(chan struct{}), after: after, turns: map[uint64]*turn{}}
 	if l.raw, err = l.file.SyscallConn(); err != nil {
 		l.file.Close()
 		return nil, err
@@ -110,18 +116,21 @@ func (l *Loop) run() {
 	_ = l.raw.Read(func(fd uintptr) bool { // it fails when the file is closed
 		for {
 			n := l.wait(fd)
+			l.know(n)
 			for i := range n {
-				e := &l.events[i]
-				if t := l.known(uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32); t != nil && t.take(e.Events) {
+				if t := l.told[i]; t != nil && t.take(l.events[i].Events) {
 					l.play(t)
 				}
 			}
+			clear(l.told[:n])
 			l.more, l.turn = l.turn[:0], l.more
 			for _, t := range l.turn {
 				l.play(t)
 			}
 			clear(l.turn)
-			if n < len(l.events) && len(l.more) == 0 {
+			// With more than one message at a time it is likely that others have come
+			// meanwhile, and cheaper to ask than to be woken.
+			if n < 2 && len(l.more) == 0 {
 				return false
 			}
 		}
@@ -162,6 +171,16 @@ func (l *Loop) known(id uint64) *turn {
 	return l.turns[id]
 }
 
+// know finds out of whom the first n events tell.
+func (l *Loop) know(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.events[:n] {
+		e := &l.events[i]
+		l.told[i] = l.turns[uint64(uint32(e.Fd))|uint64(uint32(e.Pad))<<32]
+	}
+}
+
 // share is how often a connection is read from before others have their turn.
 const share = 4
 
@@ -181,38 +200,31 @@ func (l *Loop) play(t *turn) {
 	}
 }
 
-// join has l read from c from now on, whenever that is streamed. It returns nil if it
+// join has l read from c from now on, whenever that is streamed. It reports false if it
 // cannot.
-func (l *Loop) join(c *Conn) *turn {
-	if l == nil {
-		return nil
-	}
-	if t := c.turn.Load(); t != nil {
-		if t.loop != l || l.known(t.id) == nil {
-			return nil
-		}
-		return t
-	}
+func (l *Loop) join(c *Conn) bool {
+	t := &c.turn
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.turns == nil {
-		return nil
+	if joined := t.loop.Load(); joined != nil || l.turns == nil {
+		return joined == l && l.turns != nil && l.turns[t.id] == t
 	}
 	l.last++
-	t := &turn{conn: c, loop: l, id: l.last, wake: make(chan struct{}, 1)}
+	t.id, t.wake = l.last, make(chan struct{}, 1)
+	var err error
 	failed := c.raw.Control(func(fd uintptr) {
-		t.err = l.control(func(epoll uintptr) error {
+		err = l.control(func(epoll uintptr) error {
 			return syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_ADD, int(fd), &syscall.EpollEvent{
 				Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | edge, Fd: int32(uint32(t.id)), Pad: int32(uint32(t.id >> 32)),
 			})
 		})
 	})
-	if failed != nil || t.err != nil {
-		return nil
+	if failed != nil || err != nil {
+		return false
 	}
 	l.turns[t.id] = t
-	c.turn.Store(t)
-	return t
+	t.loop.Store(l)
+	return true
 }
 
 // edge has the kernel tell of each arrival once.
@@ -227,19 +239,19 @@ func (l *Loop) control(do func(fd uintptr) error) (err error) {
 
 // turn is a connection of which a loop reads. Who reads at the moment is whose turn it is.
 type turn struct {
-	conn *Conn
-	loop *Loop
-	id   uint64
-	wake chan struct{} // tells the stream's goroutine that it is its turn
-
-	flow  Flow        // of whose turn it is
-	final atomic.Bool // the other side has said its last word
-
 	mu     sync.Mutex
 	whose  whose
 	notice bool // something has happened since whose turn it is has looked
 	out    outcome
+	final  atomic.Bool // the other side has said its last word
+	conn   *Conn
+	flow   Flow // of whose turn it is
 	err    error
+
+	loop atomic.Pointer[Loop] // nil: none reads
+	id   uint64
+	wake chan struct{} // tells the stream's goroutine that it is its turn
+	idle int           // how often the stream has waited
 }
 
 type whose uint8
@@ -261,7 +273,7 @@ const (
 )
 
 // stream implements Stream.
-func (t *turn) stream(f Flow) error {
+func (t *turn) stream(l *Loop, f Flow) error {
 	h := &t.conn.in
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -279,18 +291,16 @@ func (t *turn) stream(f Flow) error {
 		case done:
 			return err
 		case dry:
-			out, err = t.sleep()
+			out, err = t.sleep(l)
 		}
 	}
 }
 
 // sleep waits until something is for the stream's goroutine to do.
-func (t *turn) sleep() (outcome, error) {
-	if t.conn.timed.Load() {
+func (t *turn) sleep(l *Loop) (outcome, error) {
+	t.idle++
+	if t.idle <= l.after || t.conn.timed.Load() || !l.join(t.conn) {
 		return t.advance(1, t.conn.in.try) // the poller knows of deadlines
-	}
-	if t.loop.known(t.id) == nil {
-		return t.advance(1, t.conn.in.try) // the loop has ended, or the connection
 	}
 	t.mu.Lock()
 	if t.notice {
@@ -377,9 +387,6 @@ func (t *turn) give(out outcome, err error) {
 // poke has whose turn it is look again, because of a deadline or because the connection was
 // closed.
 func (t *turn) poke() {
-	if t == nil {
-		return
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.whose != nobody {
@@ -392,10 +399,11 @@ func (t *turn) poke() {
 
 // leave has the loop forget the connection, which is about to be closed.
 func (t *turn) leave() {
-	if t == nil {
+	l := t.loop.Load()
+	if l == nil {
 		return
 	}
-	t.loop.mu.Lock()
-	defer t.loop.mu.Unlock()
-	delete(t.loop.turns, t.id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.turns, t.id)
 }

@@ -38,8 +38,8 @@ type Flow interface {
 // while nobody has to wait for anything, and this goroutine sleeps.
 func Stream(l *Loop, conn net.Conn, f Flow) error {
 	if c, ok := conn.(*Conn); ok {
-		if t := l.join(c); t != nil {
-			return t.stream(f)
+		if l != nil {
+			return c.turn.stream(l, f)
 		}
 		return c.stream(f)
 	}

@@ -114,7 +114,7 @@ func newLoop(after int) (*Loop, error) {
 func (l *Loop) run() {
 	defer close(l.ended)
 	_ = l.raw.Read(func(fd uintptr) bool { // it fails when the file is closed
-		for {
+		for round := 1; ; round++ {
 			n := l.wait(fd)
 			l.know(n)
 			for i := range n {
@@ -132,6 +132,9 @@ func (l *Loop) run() {
 			// meanwhile, and cheaper to ask than to be woken.
 			if n < 2 && len(l.more) == 0 {
 				return false
+			}
+			if round%16 == 0 {
+				runtime.Gosched() // whoever else there is to run waits for that, or 10 ms
 			}
 		}
 	})

@@ -62,19 +62,46 @@ func (in Input) resume() (Decision, bool) {
 	return Decision{}, false
 }
 
+// contradicted reports whether node n could not have followed MAIN by the record that this
+// leader has kept. An old MAIN that hung goes on calling replicas ready which have reigned
+// since and lost their reign with their process: what nodes say is not enough then.
+func (in Input) contradicted(n Ordinal) bool {
+	l := in.Last
+	if !in.Own || l == nil || l.Main == n {
+		return false
+	}
+	_, heir := proof(l.Heirs, n)
+	_, follows := proof(l.Promotable, n)
+	return !heir && !follows
+}
+
+// remember goes on with the record that this leader has kept, against what the nodes say.
+func (in Input) remember(why string) Decision {
+	return record(in.Last.clone(), "bootstrap: %s, but by the record that this leader has kept %s is MAIN and nobody else holds all it has acknowledged: this leader goes on with it",
+		why, in.name(in.Last.Main))
+}
+
 // choose names the MAIN, or says why none can be named.
 func (in Input) choose(unseen []string) Decision {
 	full, mains := in.holders()
 	switch {
 	case len(mains) == 1 && in.followed(mains[0]):
-		return in.found(mains[0], fmt.Sprintf("%s is MAIN and every other node follows it", in.name(mains[0])))
+		why := fmt.Sprintf("%s is MAIN and every other node follows it", in.name(mains[0]))
+		if in.contradicted(mains[0]) {
+			return in.remember(why)
+		}
+		return in.found(mains[0], why)
 	case len(unseen) > 0:
 		return wait("bootstrap: %s did not answer within %s and could hold data; start it, or choose: adopt N",
 			strings.Join(unseen, ", "), in.Policy.BootstrapTimeout)
 	case len(full) == 0:
 		return in.found(0, "every node is empty")
 	case len(full) == 1:
-		return in.found(full[0], fmt.Sprintf("%s holds data and every other node is empty", in.name(full[0])))
+		why := fmt.Sprintf("%s holds data and every other node is empty", in.name(full[0]))
+		if in.contradicted(full[0]) {
+			return in.remember(why)
+		}
+		return in.found(full[0], why)
 	}
 	var seen []string
 	for i, s := range in.Nodes {

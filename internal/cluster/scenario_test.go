@@ -85,6 +85,12 @@ func (w *world) command(d *datadriven.TestData) error {
 		w.nodes[n].master = NoNode
 	case "reached":
 		w.nodes[n].master = w.rec.Main
+	case "obeys": // whom an older MAIN takes it to follow
+		m, err := strconv.Atoi(word(1))
+		if err != nil {
+			return err
+		}
+		w.nodes[n].master = Ordinal(m)
 	case "unregister":
 		m := w.nodes[w.rec.Main]
 		m.rows = slices.DeleteFunc(m.rows, func(r Replica) bool { return r.Node == Ordinal(n) })

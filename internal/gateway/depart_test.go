@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"sync"
 	"testing"
@@ -229,5 +230,65 @@ func TestDrainOfTheGateway(t *testing.T) {
 				t.Error("the gateway goes on")
 			}
 		})
+	}
+}
+
+// TestDepartingSessionWhoseServerDies: its client is told, though the session was about to
+// leave and nothing could be told apart by who woke it.
+func TestDepartingSessionWhoseServerDies(t *testing.T) {
+	a := newDatabase(t, "a")
+	g := start(t, Options{})
+	g.Follow(Route{Epoch: 1, Main: a.addr(), State: Open})
+	for range 10 {
+		c := knock(t, g).greets()
+		c.send(message(bolt.Begin, map[string]any{}))
+		c.hears(bolt.Success)
+		free := a.stall(bolt.Run)
+		c.send(run, pull)
+		<-a.reached
+		g.mu.Lock()
+		for s := range g.main.sessions {
+			s.depart()
+		}
+		g.mu.Unlock()
+		a.crash()
+		free()
+		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		c.fails(codeMoved)
+		c.Close()
+	}
+}
+
+// TestLoopsReadInACrowd: for none of the first few, nor where a server speaks TLS.
+func TestLoopsReadInACrowd(t *testing.T) {
+	m := newServer(t, "m")
+	g := start(t, Options{})
+	g.mu.Lock()
+	g.crowd = crowd
+	g.mu.Unlock()
+	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Open})
+	loops := func(g *Gateway) (n int) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		for s := range g.main.sessions {
+			if s.loop != nil {
+				n++
+			}
+		}
+		return n
+	}
+	for i := range crowd + 3 {
+		connect(t, g.opt.ReadWrite).greeted(m)
+		if n, want := loops(g), max(0, i+1-crowd); n != want {
+			t.Errorf("loops read for %d of %d; want %d", n, i+1, want)
+		}
+	}
+	own, trust := identity(t)
+	a := newDatabase(t, "a")
+	secure := start(t, Options{ServerTLS: &tls.Config{RootCAs: trust}})
+	secure.Follow(Route{Epoch: 1, Main: a.encrypt(t, own), State: Open})
+	knock(t, secure).greets()
+	if n := loops(secure); n != 0 {
+		t.Errorf("loops read for %d whose server speaks TLS", n)
 	}
 }

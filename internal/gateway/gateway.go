@@ -191,7 +191,7 @@ func (g *Gateway) serve(ctx context.Context, door Door, client net.Conn) {
 // where messages come together. One connection alone waits a tenth longer with it
 // (make bench-gateway).
 const (
-	crowd = 8 // clients
+	crowd = 8 // others
 	lasts = 8 // messages that a client, or a server, was waited for
 )
 
@@ -199,9 +199,9 @@ const (
 // themselves.
 func (g *Gateway) loopFor(client net.Conn) *tcp.Loop {
 	g.mu.Lock()
-	few := g.clients < g.crowd
+	few := g.clients <= g.crowd
 	g.mu.Unlock()
-	if few {
+	if few || g.opt.ServerTLS != nil {
 		return nil
 	}
 	return g.loops.For(client)

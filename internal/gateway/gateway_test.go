@@ -294,8 +294,9 @@ func TestSlowClientsHoldNobodyUp(t *testing.T) {
 	g := start(t, Options{MaxPause: time.Minute, StallTimeout: time.Minute})
 	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Open, Readers: []string{r.addr()}})
 	var slow []*client
-	for range 8 {
+	for range 4 {
 		c := connect(t, g.opt.ReadWrite)
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		c.greeted(m)
 		slow = append(slow, c)
 	}
@@ -307,6 +308,7 @@ func TestSlowClientsHoldNobodyUp(t *testing.T) {
 	var quick []*client
 	for range 8 {
 		c := connect(t, g.opt.ReadOnly)
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		c.greeted(r)
 		quick = append(quick, c)
 	}

@@ -75,6 +75,7 @@ func (t *talk) limbo(client net.Conn, code, text string) error {
 	t.mu.Lock()
 	waiting, failed := t.conv.Waiting(), t.conv.Standing() == bolt.Failed
 	t.conv.Clear()
+	t.tables = nil // nobody asks for them any more
 	t.mu.Unlock()
 	for range waiting {
 		if err := t.reply(client, &failed, code, text); err != nil {

@@ -438,3 +438,96 @@ func TestResetWithTheLastAnswerEndsASession(t *testing.T) {
 		}
 	}
 }
+
+// TestManyRoutesTakeNoMemory: a client asks for a large result, reads nothing, and asks
+// ROUTE again and again. Its answers cannot be given, and are not kept without an end.
+func TestManyRoutesTakeNoMemory(t *testing.T) {
+	ln := listen(t)
+	defer ln.Close()
+	question := bytes.Join([][]byte{run, pull}, nil)
+	go serveOne(ln, question, bytes.Join([][]byte{
+		message(bolt.Success, map[string]any{}),
+		bytes.Repeat(message(bolt.Record, []any{string(make([]byte, 1<<10))}), 16<<10),
+		message(bolt.Success, map[string]any{}),
+	}, nil))
+	g := start(t, Options{})
+	g.Follow(Route{Epoch: 1, Main: ln.Addr().String(), State: Open})
+	c := knock(t, g).greets()
+	c.send(question)
+	name := strings.Repeat("h", 15<<10)
+	ask := message(bolt.Route, map[string]any{"address": name + ":1"}, []any{}, map[string]any{"db": name})
+	used := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := used()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	for range 2000 {
+		if _, err := c.Write(ask); err != nil {
+			break // the session has ended
+		}
+	}
+	if grown := used() - before; grown > 1<<20 {
+		t.Errorf("it takes %d KiB", grown>>10)
+	}
+}
+
+// TestRouteIsNotAnsweredFromBeforeAMove: what was to be answered is failed in limbo.
+func TestRouteIsNotAnsweredFromBeforeAMove(t *testing.T) {
+	a, b := newDatabase(t, "a"), newDatabase(t, "b")
+	g := start(t, Options{})
+	g.Follow(Route{Epoch: 1, Main: a.addr(), State: Open})
+	c := knock(t, g).greets()
+	c.send(message(bolt.Begin, map[string]any{}))
+	c.hears(bolt.Success)
+	defer a.stall(bolt.Run)()
+	c.send(run, message(bolt.Route, "no map"))
+	<-a.reached
+	eventually(t, "its turn is waited for", func() bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		for s := range g.main.sessions {
+			s.talk.mu.Lock()
+			defer s.talk.mu.Unlock()
+			return len(s.talk.tables) == 1
+		}
+		return false
+	})
+	g.Follow(Route{Epoch: 2, Main: b.addr(), State: Open})
+	c.fails(codeMoved)
+	c.hears(bolt.Ignored)
+	c.send(message(bolt.Reset))
+	c.hears(bolt.Success)
+	c.send(whereTo)
+	c.hears(bolt.Success)
+}
+
+// TestEveryByteToAClientCounts: what the gateway itself says too, whenever it says it.
+func TestEveryByteToAClientCounts(t *testing.T) {
+	a := newDatabase(t, "a")
+	g := start(t, Options{})
+	g.Follow(Route{Epoch: 1, Main: a.addr(), State: Open})
+	c := knock(t, g).greets()
+	counted := func(answers func()) uint64 {
+		before := g.Stats().BytesToClient
+		answers()
+		time.Sleep(20 * time.Millisecond) // it is counted when it is written
+		return g.Stats().BytesToClient - before
+	}
+	one := counted(func() {
+		c.send(run, pull)
+		c.hears(bolt.Success, bolt.Record, bolt.Success)
+		time.Sleep(20 * time.Millisecond)
+		c.send(whereTo)
+		c.hears(bolt.Success)
+	})
+	all := counted(func() {
+		c.send(run, pull, whereTo)
+		c.hears(bolt.Success, bolt.Record, bolt.Success, bolt.Success)
+	})
+	if one != all || one < 200 {
+		t.Errorf("the same answers are %d bytes one after the other, and %d asked at once", one, all)
+	}
+}

@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"net"
-	"slices"
 	"sync/atomic"
 
 	"memgraph-controller/internal/bolt"
@@ -38,13 +37,22 @@ func (t *talk) room() []byte {
 		size = largeBuffer
 	}
 	t.rest()
-	t.in = slices.Grow(t.in, size)
+	if cap(t.in)-len(t.in) < size {
+		room := size
+		if len(t.in) > 0 {
+			room = len(t.in) + 2*size // little comes at a time: it is not to be copied each time
+		}
+		grown := append(make([]byte, 0, room), t.in...)
+		clear(t.in) // it may be a login
+		t.in = grown
+	}
 	return t.in[len(t.in) : len(t.in)+size]
 }
 
 // rest gives a large buffer back that is not needed any more.
 func (t *talk) rest() {
 	if !t.busy && len(t.in) == 0 && cap(t.in) > 2*smallBuffer {
+		clear(t.in[:cap(t.in)]) // it may have been a login
 		t.in = nil
 	}
 }

@@ -33,6 +33,7 @@ type session struct {
 	departs    atomic.Bool // it leaves its server as soon as nothing is open
 	ends       atomic.Bool // it goes nowhere else then
 
+	silent  atomic.Bool   // the server says no more
 	ended   atomic.Bool   // the client says no more
 	reads   atomic.Uint64 // from the client
 	writing atomic.Int64  // when the write to the client began that is under way, in ns; 0: none is
@@ -88,13 +89,14 @@ func (s *session) converse(toServer, toClient *atomic.Uint64) {
 	var down sync.WaitGroup
 	down.Go(func() {
 		_, _ = s.copyBytes(answers{s}, s.server, toClient) // talk knows what the client has been given
+		s.silent.Store(true)
 		_ = s.client.SetReadDeadline(past)
 	})
 	if s.departs.Load() { // since before it was understood
 		s.wake()
 	}
 	err := s.copyRequests(toServer)
-	if errors.Is(err, errAlien) || errors.Is(err, errTooLong) {
+	if errors.Is(err, errAlien) || errors.Is(err, errTooLong) || errors.Is(err, errTables) {
 		s.talk.giveUp()
 	}
 	s.ended.Store(true)

@@ -2,11 +2,22 @@ package gateway
 
 import (
 	"cmp"
+	"errors"
 	"net"
 	"sync/atomic"
 
 	"memgraph-controller/internal/bolt"
 )
+
+// maxTables is how many answers to ROUTE may wait for their turn: a client that asks for
+// more does not read.
+const maxTables = 32
+
+// maxName is how long a name may be that the client says and the answer has again: that of
+// a host with its port has 261 bytes at most, that of a database fewer.
+const maxName = 261
+
+var errTables = errors.New("too many ROUTE are not answered yet")
 
 // route answers ROUTE, which Memgraph Community does not know: writers and routers are
 // at the read/write door, readers at the read-only one, at the host by which the client
@@ -29,6 +40,10 @@ func (s *session) route(count *atomic.Uint64) error {
 	t.drop(t.seen)
 	t.begin = 0
 	t.mu.Lock()
+	if len(t.tables) == maxTables {
+		t.mu.Unlock()
+		return errTables
+	}
 	t.conv.Ask(bolt.Route)
 	t.tables = append(t.tables, answer)
 	var now []byte
@@ -39,7 +54,8 @@ func (s *session) route(count *atomic.Uint64) error {
 	if len(now) == 0 {
 		return nil
 	}
-	_, err = s.client.Write(now)
+	n, err := s.client.Write(now)
+	s.gate.toClient.Add(uint64(n))
 	return err
 }
 
@@ -84,6 +100,12 @@ func databaseOf(fields []any) string {
 // doors is the routing table.
 func (s *session) doors(context map[string]any, database string) map[string]any {
 	came, _ := context["address"].(string)
+	if len(came) > maxName {
+		came = ""
+	}
+	if len(database) > maxName {
+		database = ""
+	}
 	writers, readers := s.gate.doorsFor(s.door, came)
 	server := func(role, addr string) any {
 		return map[string]any{"addresses": []any{addr}, "role": role}

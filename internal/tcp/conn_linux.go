@@ -30,11 +30,13 @@ import (
 // It may be used by several goroutines at once, as any net.Conn.
 type Conn struct {
 	*net.TCPConn
-	raw   syscall.RawConn
-	turn  turn
-	in    inward
-	out   half
-	timed atomic.Bool // its reads have a deadline that is to come
+	raw  syscall.RawConn
+	turn turn
+	in   inward
+	out  half
+
+	deadline sync.Mutex  // of who sets one
+	timed    atomic.Bool // reads have a deadline that is to come
 }
 
 // half is one direction.
@@ -131,8 +133,10 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 }
 
 func (c *Conn) setDeadline(t time.Time, set func(time.Time) error) error {
+	c.deadline.Lock()
 	c.timed.Store(time.Until(t) > 0)
 	err := set(t)
+	c.deadline.Unlock()
 	if !t.IsZero() {
 		c.turn.poke()
 	}
@@ -141,8 +145,8 @@ func (c *Conn) setDeadline(t time.Time, set func(time.Time) error) error {
 
 // Close implements net.Conn.
 func (c *Conn) Close() error {
-	c.turn.leave()
 	err := c.TCPConn.Close()
+	c.turn.leave()
 	c.turn.poke()
 	return err
 }

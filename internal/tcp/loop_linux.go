@@ -14,8 +14,8 @@ import (
 	"unsafe"
 )
 
-// Loops are as many loops as there are processors. They begin when the first one is asked
-// for. The zero value is ready.
+// Loops are as many loops as there are processors. Each begins when its turn has come. The
+// zero value is ready.
 type Loops struct {
 	// After is how often a stream waits by itself before a loop reads for it: to have it do
 	// so costs a system call.
@@ -24,11 +24,12 @@ type Loops struct {
 	mu   sync.Mutex
 	list []*Loop
 	next int
-	over bool // closed, or this system has none
+	over bool // closed
 }
 
 // For returns the loop for a connection and those it has to do with: each in turn, so that
-// all have as many. It returns nil if conn is not one that Brief has made.
+// all have as many. It returns nil if conn is not one that Brief has made, if the kernel
+// has none to give, and after Close.
 func (ls *Loops) For(conn net.Conn) *Loop {
 	if _, ok := conn.(*Conn); !ok {
 		return nil
@@ -43,8 +44,7 @@ func (ls *Loops) For(conn net.Conn) *Loop {
 	for len(ls.list) <= ls.next {
 		l, err := newLoop(ls.After)
 		if err != nil {
-			ls.over = true // each connection reads for itself
-			return nil
+			return nil // this one reads for itself
 		}
 		ls.list = append(ls.list, l)
 	}
@@ -57,6 +57,7 @@ func (ls *Loops) Close() {
 	defer ls.mu.Unlock()
 	ls.over = true
 	for _, l := range ls.list {
+		l.closing.Store(true)
 		l.file.Close()
 		<-l.ended
 	}
@@ -70,10 +71,11 @@ func (ls *Loops) Close() {
 // that costs more than to read and write it. The loop waits for its own epoll as for any
 // file, in package net's poller: with little to do it costs one system call a message.
 type Loop struct {
-	file  *os.File // an epoll
-	raw   syscall.RawConn
-	ended chan struct{}
-	after int // as After of Loops
+	file    *os.File // an epoll
+	raw     syscall.RawConn
+	closing atomic.Bool
+	ended   chan struct{}
+	after   int // as After of Loops
 
 	// Of run alone.
 	events     [128]syscall.EpollEvent
@@ -114,12 +116,15 @@ func newLoop(after int) (*Loop, error) {
 func (l *Loop) run() {
 	defer close(l.ended)
 	_ = l.raw.Read(func(fd uintptr) bool { // it fails when the file is closed
-		for round := 1; ; round++ {
+		for !l.closing.Load() {
 			n := l.wait(fd)
 			l.know(n)
 			for i := range n {
 				if t := l.told[i]; t != nil && t.take(l.events[i].Events) {
 					l.play(t)
+				}
+				if i%16 == 15 {
+					runtime.Gosched()
 				}
 			}
 			clear(l.told[:n])
@@ -133,10 +138,9 @@ func (l *Loop) run() {
 			if n < 2 && len(l.more) == 0 {
 				return false
 			}
-			if round%16 == 0 {
-				runtime.Gosched() // whoever else there is to run waits for that, or 10 ms
-			}
+			runtime.Gosched() // whoever else there is to run waits for that, or 10 ms
 		}
+		return true
 	})
 	l.mu.Lock()
 	turns := l.turns
@@ -197,6 +201,9 @@ func (l *Loop) play(t *turn) {
 		case out != dry:
 			t.give(out, err)
 			return
+		case t.conn.timed.Load():
+			t.give(again, nil)
+			return
 		case t.rests():
 			return
 		}
@@ -214,19 +221,20 @@ func (l *Loop) join(c *Conn) bool {
 	}
 	l.last++
 	t.id, t.wake = l.last, make(chan struct{}, 1)
+	t.loop.Store(l)
 	var err error
 	failed := c.raw.Control(func(fd uintptr) {
 		err = l.control(func(epoll uintptr) error {
 			return syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_ADD, int(fd), &syscall.EpollEvent{
-				Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | edge, Fd: int32(uint32(t.id)), Pad: int32(uint32(t.id >> 32)),
+				Events: syscall.EPOLLIN | syscall.EPOLLPRI | syscall.EPOLLRDHUP | edge, Fd: int32(uint32(t.id)), Pad: int32(uint32(t.id >> 32)),
 			})
 		})
 	})
 	if failed != nil || err != nil {
+		t.loop.Store(nil)
 		return false
 	}
 	l.turns[t.id] = t
-	t.loop.Store(l)
 	return true
 }
 
@@ -246,7 +254,7 @@ type turn struct {
 	whose  whose
 	notice bool // something has happened since whose turn it is has looked
 	out    outcome
-	final  atomic.Bool // the other side has said its last word
+	final  atomic.Bool // the other side has said its last word, or something urgent: less than there is room for may not be all
 	conn   *Conn
 	flow   Flow // of whose turn it is
 	err    error
@@ -341,7 +349,7 @@ func (t *turn) advance(times int, read func(uintptr) bool) (outcome, error) {
 		case Wait:
 			return wait, nil
 		}
-		if h.n < len(room) && !t.final.Load() { // then nothing is left (epoll(7)): what comes is told
+		if h.n < len(room) && !t.final.Load() { // then nothing is left (epoll(7)), but behind urgent data: what comes is told
 			return dry, nil
 		}
 	}
@@ -350,7 +358,7 @@ func (t *turn) advance(times int, read func(uintptr) bool) (outcome, error) {
 
 // take reports whether the loop is to read, of which events have told.
 func (t *turn) take(events uint32) bool {
-	if events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
+	if events&(syscall.EPOLLPRI|syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
 		t.final.Store(true)
 	}
 	t.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -265,4 +266,133 @@ func TestTryWritesWhatGoesWithoutWaiting(t *testing.T) {
 	if n, err := Try(a, much); n != 0 || !errors.Is(err, ErrWait) {
 		t.Errorf("of a pipe: %d, %v", n, err)
 	}
+}
+
+// TestLoopObeysADeadlineSetWhileItPlays, which no poller knows of then.
+func TestLoopObeysADeadlineSetWhileItPlays(t *testing.T) {
+	var ls Loops
+	defer ls.Close()
+	here, there := pair(t)
+	in, out := make(chan struct{}), make(chan struct{})
+	r := &reader{b: make([]byte, 8), take: func(int) Next { in <- struct{}{}; <-out; return More }}
+	ended := make(chan error, 1)
+	go func() { ended <- Stream(ls.For(here), here, r) }()
+	time.Sleep(50 * time.Millisecond) // it sleeps, and the loop reads
+	_, _ = there.Write([]byte("a"))
+	<-in
+	_ = here.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	close(out)
+	select {
+	case err := <-ended:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it sleeps beyond its deadline")
+		here.Close()
+		<-ended
+	}
+}
+
+// TestLoopForgetsWhatIsClosedAsItJoins: nothing is kept of a connection that another
+// goroutine closes at that moment.
+func TestLoopForgetsWhatIsClosedAsItJoins(t *testing.T) {
+	var ls Loops
+	defer ls.Close()
+	var l *Loop
+	for i := range 2000 {
+		here, there := pair(t)
+		if l == nil {
+			l = ls.For(here)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = gather(l, here, 8, More)
+		}()
+		for range i % 400 {
+			runtime.Gosched()
+		}
+		here.Close()
+		<-done
+		there.Close()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.turns) != 0 {
+		t.Errorf("%d of 2000 are still known", len(l.turns))
+	}
+}
+
+// TestLoopsCloseThoughTheyAreBusy: with streams that are never dry.
+func TestLoopsCloseThoughTheyAreBusy(t *testing.T) {
+	var ls Loops
+	var l *Loop
+	var all sync.WaitGroup
+	var others []net.Conn
+	for range 3 {
+		here, there := pair(t)
+		if l == nil {
+			l = ls.For(here)
+		}
+		r := &reader{b: make([]byte, 4096), take: func(int) Next { return More }}
+		all.Go(func() { _ = Stream(l, here, r) })
+		all.Go(func() {
+			for b := make([]byte, 1<<20); ; {
+				if _, err := there.Write(b); err != nil {
+					return
+				}
+			}
+		})
+		others = append(others, there)
+	}
+	time.Sleep(100 * time.Millisecond)
+	closed := make(chan struct{})
+	go func() { ls.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("Close waits as long as streams are busy")
+	}
+	for _, c := range others {
+		c.Close()
+	}
+	all.Wait()
+	<-closed
+}
+
+// TestStreamReadsBehindUrgentData, where a read ends early.
+func TestStreamReadsBehindUrgentData(t *testing.T) {
+	eachWay(t, func(t *testing.T, ls *Loops) {
+		here, there := pair(t)
+		whole := make(chan struct{})
+		var got []byte
+		r := &reader{b: make([]byte, 64)}
+		r.take = func(n int) Next {
+			if got = append(got, r.b[:n]...); string(got) == "abcdef" {
+				close(whole)
+			}
+			return Rest
+		}
+		go func() { _ = Stream(ls.of(here), here, r) }()
+		time.Sleep(20 * time.Millisecond)
+		raw, err := there.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = raw.Control(func(fd uintptr) { // all in one segment
+			const cork = 3
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, cork, 1)
+			_ = syscall.Sendto(int(fd), []byte("abc"), 0, nil)
+			_ = syscall.Sendto(int(fd), []byte("!"), syscall.MSG_OOB, nil)
+			_ = syscall.Sendto(int(fd), []byte("def"), 0, nil)
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, cork, 0)
+		})
+		select {
+		case <-whole:
+		case <-time.After(10 * time.Second):
+			t.Error("what is behind urgent data was not read")
+		}
+		here.Close()
+	})
 }

@@ -261,6 +261,9 @@ func (g *gate) write(ctx context.Context, id int) outcome {
 			return
 		}
 		got := w.write(p, id)
+		if got == acked {
+			w.answered(id, p)
+		}
 		if w.pass(ctx, nodeParty(p.node.number), g.c.party()) != nil {
 			return
 		}

@@ -22,6 +22,7 @@ type judge struct {
 	residue    map[int]bool                  // acknowledged, and perhaps lost with MAIN: the finalize window
 	stray      map[cluster.Ordinal]time.Time // when it was dropped by a leader that had been deposed, and not noticed yet
 	lostAt     time.Time                     // when a disk last lost what was on it
+	lone       map[int]bool                  // writes that nobody but MAIN held when it answered
 	lostPower  bool                          // of some machine, with what its disk had not flushed
 	waived     bool                          // a human has accepted a loss
 	humans     int
@@ -31,7 +32,9 @@ type judge struct {
 	violations sync.Mutex
 }
 
-func newJudge() judge { return judge{residue: map[int]bool{}, stray: map[cluster.Ordinal]time.Time{}} }
+func newJudge() judge {
+	return judge{residue: map[int]bool{}, stray: map[cluster.Ordinal]time.Time{}, lone: map[int]bool{}}
+}
 
 // violate notes the first promise broken, and ends the run.
 func (w *world) violate(format string, args ...any) {
@@ -92,7 +95,7 @@ func (w *world) acknowledged(id int, p *process, epoch uint64, c *replica) {
 		w.violate("P5: write %d was acknowledged by node %d in epoch %d through %s, but node %d is MAIN of epoch %d and has not got it",
 			id, p.node.number, epoch, c.name(), m, rec.Epoch)
 	}
-	if w.policy.Durability == cluster.Strict && len(w.nodes) > 1 && w.alone(id, p) && len(w.stray) == 0 && time.Since(w.lostAt) > 50*time.Millisecond {
+	if w.policy.Durability == cluster.Strict && len(w.nodes) > 1 && w.lone[id] && len(w.stray) == 0 {
 		w.violate("P1: write %d was acknowledged by node %d alone, and the policy is strict", id, p.node.number)
 	}
 	for _, proof := range rec.Promotable {
@@ -112,9 +115,14 @@ func (w *world) everywhere(id int) bool {
 	return w.rec == nil || !slices.ContainsFunc(w.rec.Promotable, func(p cluster.Proof) bool { return !w.nodes[p.Node].disk.holds(id) })
 }
 
-// alone reports whether no node but that of p holds a write. w.mu is held.
-func (w *world) alone(id int, p *process) bool {
-	return !slices.ContainsFunc(w.nodes, func(n *node) bool { return n != p.node && n.disk.holds(id) })
+// answered notes, when MAIN answers that a write is done, whether nobody else holds it. The
+// answer may be on its way for long, and the others may lose it meanwhile.
+func (w *world) answered(id int, p *process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.ContainsFunc(w.nodes, func(n *node) bool { return n != p.node && n.disk.holds(id) }) {
+		w.lone[id] = time.Since(w.lostAt) > 50*time.Millisecond
+	}
 }
 
 // unaware reports whether a gateway leads clients to MAIN by an older reign of it than

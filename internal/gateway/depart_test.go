@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"sync"
 	"testing"
@@ -256,39 +255,5 @@ func TestDepartingSessionWhoseServerDies(t *testing.T) {
 		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
 		c.fails(codeMoved)
 		c.Close()
-	}
-}
-
-// TestLoopsReadInACrowd: for none of the first few, nor where a server speaks TLS.
-func TestLoopsReadInACrowd(t *testing.T) {
-	m := newServer(t, "m")
-	g := start(t, Options{})
-	g.mu.Lock()
-	g.crowd = crowd
-	g.mu.Unlock()
-	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Open})
-	loops := func(g *Gateway) (n int) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		for s := range g.main.sessions {
-			if s.loop != nil {
-				n++
-			}
-		}
-		return n
-	}
-	for i := range crowd + 3 {
-		connect(t, g.opt.ReadWrite).greeted(m)
-		if n, want := loops(g), max(0, i+1-crowd); n != want {
-			t.Errorf("loops read for %d of %d; want %d", n, i+1, want)
-		}
-	}
-	own, trust := identity(t)
-	a := newDatabase(t, "a")
-	secure := start(t, Options{ServerTLS: &tls.Config{RootCAs: trust}})
-	secure.Follow(Route{Epoch: 1, Main: a.encrypt(t, own), State: Open})
-	knock(t, secure).greets()
-	if n := loops(secure); n != 0 {
-		t.Errorf("loops read for %d whose server speaks TLS", n)
 	}
 }

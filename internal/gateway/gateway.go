@@ -21,8 +21,6 @@ type Gateway struct {
 
 	toServer, toClient atomic.Uint64 // bytes carried so far
 	pace               pace          // of the read/write door
-	loops              tcp.Loops     // of Run
-	crowd              int           // crowd; tests set it
 
 	mu      sync.Mutex
 	route   Route
@@ -55,8 +53,6 @@ func New(o Options) (*Gateway, error) {
 		said:    map[string]time.Time{},
 		sources: sources{},
 		pace:    pace{began: time.Now()},
-		crowd:   crowd,
-		loops:   tcp.Loops{After: lasts},
 	}, nil
 }
 
@@ -86,7 +82,6 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	acceptors.Wait()
 	g.drain(&clients)
-	g.loops.Close()
 	end()
 	keepers.Wait()
 	if ctx.Err() != nil {
@@ -178,33 +173,12 @@ func (g *Gateway) serve(ctx context.Context, door Door, client net.Conn) {
 	if g.opt.TLS == nil && speaksTLS(first) {
 		g.complain("a client speaks TLS at a door that does not: it is led to the server as it is", "door", door, "from", from)
 	}
-	v := &visitor{door: door, conn: client, talk: t, first: first, comes: time.Now(), loop: g.loopFor(client)}
+	v := &visitor{door: door, conn: client, talk: t, first: first, comes: time.Now()}
 	if t != nil {
 		defer t.forget()
 	}
 	for g.visit(ctx, v) {
 	}
-}
-
-// Loops read for clients that come when there is a crowd, once they have turned out to
-// stay: a loop costs a system call a message, and spares the wakeup of a goroutine only
-// where messages come together. One connection alone waits a tenth longer with it
-// (make bench-gateway).
-const (
-	crowd = 8 // others
-	lasts = 8 // messages that a client, or a server, was waited for
-)
-
-// loopFor returns the loop that reads for a client and its server, nil if they read for
-// themselves.
-func (g *Gateway) loopFor(client net.Conn) *tcp.Loop {
-	g.mu.Lock()
-	few := g.clients <= g.crowd
-	g.mu.Unlock()
-	if few || g.opt.ServerTLS != nil {
-		return nil
-	}
-	return g.loops.For(client)
 }
 
 // visit leads a client to a server, and stays until that visit is over. It reports

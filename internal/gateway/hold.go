@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net"
 	"time"
-
-	"memgraph-controller/internal/tcp"
 )
 
 var (
@@ -20,7 +18,6 @@ type visitor struct {
 	conn  net.Conn
 	talk  *talk          // nil: no Bolt
 	first []byte         // of a client that speaks no Bolt: what was read of it
-	loop  *tcp.Loop      // nil: none
 	comes time.Time      // when it came, or its last visit ended
 	since time.Time      // when it began to be held; zero if it never was
 	tried map[*node]bool // nodes that could not be dialed in this round

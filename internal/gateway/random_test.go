@@ -31,7 +31,7 @@ type lab struct {
 	nodes []*labNode
 	truth atomic.Pointer[truth]
 	moved atomic.Int64 // bytes that have reached a server
-	bare  bool         // the gateway has its connections as they are, so that loops write to them
+	bare  bool         // the gateway has its connections as they are, and writes to them as it always does
 }
 
 // labNode is one server with its present process.
@@ -281,7 +281,7 @@ func newLab(t *testing.T) *lab {
 // routes, processes, pauses and readers change at random.
 func TestRandomRoutesNeverMisleadOrCorrupt(t *testing.T) {
 	t.Run("watched", func(t *testing.T) { randomRoutes(t, newLab(t)) })
-	t.Run("loops", func(t *testing.T) {
+	t.Run("bare", func(t *testing.T) {
 		l := newLab(t)
 		l.bare = true
 		randomRoutes(t, l)

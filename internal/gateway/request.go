@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"memgraph-controller/internal/bolt"
-	"memgraph-controller/internal/tcp"
 )
 
 var (
@@ -70,91 +69,6 @@ func (t *talk) drop(n int) {
 	t.begin = max(0, t.begin-n)
 }
 
-// asked is what a client asks, on its way to the server. It implements tcp.Flow.
-type asked struct {
-	*session
-	count *atomic.Uint64 // bytes passed on
-	err   error          // of passing on
-}
-
-// Room implements tcp.Flow.
-func (r *asked) Room() []byte { return r.talk.room() }
-
-// Take implements tcp.Flow.
-func (r *asked) Take(n int) tcp.Next {
-	t := r.talk
-	t.got(n)
-	r.reads.Add(1)
-	if t.whole && t.up.Tag() == bolt.Route { // it is answered here, and the client may be slow
-		return tcp.Wait
-	}
-	r.hasty = true
-	err := r.passOn(r.count)
-	r.hasty = false
-	return r.then(err)
-}
-
-// Finish implements tcp.Flow.
-func (r *asked) Finish() tcp.Next { return r.then(r.passOn(r.count)) }
-
-func (r *asked) then(err error) tcp.Next {
-	switch {
-	case errors.Is(err, tcp.ErrWait):
-		return tcp.Wait
-	case err != nil:
-		r.err = err
-		return tcp.Stop
-	case !r.talk.outstanding():
-		return tcp.More
-	}
-	r.talk.rest()
-	return tcp.Rest // if the client is gone, its answer will tell
-}
-
-// passOn passes on what the client has sent, as far as it may.
-func (s *session) passOn(count *atomic.Uint64) error {
-	t := s.talk
-	next := t.held
-	for {
-		if next {
-			if err := s.begin(count); err != nil {
-				return err
-			}
-		}
-		n, more, err := s.passable(count)
-		if err != nil {
-			return err
-		}
-		if next = more; next {
-			continue
-		}
-		if err := s.pass(n, count); err != nil {
-			return err
-		}
-		if len(t.in) > keptLogin {
-			return errTooLong
-		}
-		return nil
-	}
-}
-
-// pass writes the first n bytes of what the client has sent.
-func (s *session) pass(n int, count *atomic.Uint64) error {
-	if n == 0 {
-		return nil
-	}
-	if closed(s.node.gone) {
-		return net.ErrClosed
-	}
-	sent, err := s.forward(s.talk.in[:n])
-	count.Add(uint64(sent))
-	if errors.Is(err, tcp.ErrWait) {
-		n = sent
-	}
-	s.talk.drop(n)
-	return err
-}
-
 // passable scans what the client has sent, up to a message that has to wait for
 // something. It returns how many bytes of in may be passed on, and the tag of the
 // message that comes next, if one has begun that was not asked yet.
@@ -190,18 +104,12 @@ func (s *session) passable(count *atomic.Uint64) (n int, next bool, err error) {
 func (s *session) begin(count *atomic.Uint64) error {
 	t := s.talk
 	tag := t.up.Tag()
-	if s.hasty && tag == bolt.Route {
-		return tcp.ErrWait
-	}
 	if s.waits() != nil {
 		if err := s.pass(t.begin, count); err != nil {
 			return err
 		}
 	}
 	for q := s.waits(); q != nil; q = s.waits() {
-		if s.hasty {
-			return tcp.ErrWait
-		}
 		select {
 		case <-q.over:
 		case <-s.gone:

@@ -39,24 +39,28 @@ func (s *session) route(count *atomic.Uint64) error {
 	}
 	t.drop(t.seen)
 	t.begin = 0
+	now, err := t.answers(answer)
+	if err != nil || len(now) == 0 {
+		return err
+	}
+	_, err = s.client.Write(now)
+	return err
+}
+
+// answers has answer be given to a ROUTE in its turn, and returns what is to be said at
+// once: nothing while the client is still being told something else.
+func (t *talk) answers(answer []byte) ([]byte, error) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if len(t.tables) == maxTables {
-		t.mu.Unlock()
-		return errTables
+		return nil, errTables
 	}
 	t.conv.Ask(bolt.Route)
 	t.tables = append(t.tables, answer)
-	var now []byte
-	if !t.speaks {
-		now = t.due()
+	if t.speaks {
+		return nil, nil
 	}
-	t.mu.Unlock()
-	if len(now) == 0 {
-		return nil
-	}
-	n, err := s.client.Write(now)
-	s.gate.toClient.Add(uint64(n))
-	return err
+	return t.due(), nil
 }
 
 // due returns the answers of the gateway itself whose turn it is. t.mu is held.

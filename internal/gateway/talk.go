@@ -79,52 +79,16 @@ func (t *talk) ask(tag bolt.Tag) {
 	t.conv.Ask(tag)
 }
 
-// outstanding reports whether something that was passed on is not answered to the end.
-func (t *talk) outstanding() bool {
+// waited returns how long the first answer has taken to what was asked, 0 if an answer
+// has been there before.
+func (t *talk) waited() (d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.conv.Waiting() > 0
-}
-
-// listen reads on in what the server says at now. It appends to list what is to be written
-// to the client for b: what the gateway itself has to say is in between. Until that is
-// written nobody else says anything to the client. It returns how long the first answer has
-// taken to what was asked, if this is it, and how long all of it, if nothing waits for an
-// answer any more; 0 otherwise.
-func (t *talk) listen(list [][]byte, b []byte, now time.Time) (_ [][]byte, first, took time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.speaks = true
-	from := 0
-	for at := 0; at < len(b); {
-		n, e := t.hear(b[at:])
-		at += n
-		switch e {
-		case bolt.Start:
-			if !t.since.IsZero() {
-				first, t.since = now.Sub(t.since), time.Time{}
-			}
-			if t.down.Tag() == bolt.Success {
-				t.down.Keep(keptResult)
-			}
-		case bolt.End:
-			if t.down.Tag() == bolt.Record {
-				continue
-			}
-			if t.answered(t.down.Tag()) {
-				took = now.Sub(t.asked)
-			}
-			if own := t.due(); len(own) > 0 {
-				list = append(list, b[from:at], own)
-				from = at
-			}
-		case bolt.Alien:
-			t.over = true
-			at = len(b)
-		case bolt.More, bolt.Noop:
-		}
+	if !t.since.IsZero() {
+		d = time.Since(t.since)
+		t.since = time.Time{}
 	}
-	return append(list, b[from:]), first, took
+	return d
 }
 
 // hear reads on in what the server says, as Next of a Scanner does. Whole records are
@@ -136,8 +100,17 @@ func (t *talk) hear(b []byte) (int, bolt.Event) {
 	return t.down.Next(b)
 }
 
-// answered notes an answer, and reports whether nothing else waits for one. t.mu is held.
-func (t *talk) answered(tag bolt.Tag) bool {
+// outstanding reports whether something that was passed on is not answered to the end.
+func (t *talk) outstanding() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.conv.Waiting() > 0
+}
+
+// answered notes an answer that is about to be passed on, and returns what the gateway
+// itself has to say after it; and if nothing else waits for an answer, how long all that
+// took, 0 otherwise.
+func (t *talk) answered(tag bolt.Tag) (own []byte, took time.Duration) {
 	more := false
 	if tag == bolt.Success {
 		if body, whole := t.down.Kept(); whole {
@@ -146,8 +119,20 @@ func (t *talk) answered(tag bolt.Tag) bool {
 			more = true // it is not known that there is not
 		}
 	}
-	_, expected := t.conv.Answer(tag, more)
-	return expected && t.conv.Waiting() == 0
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, expected := t.conv.Answer(tag, more); expected && t.conv.Waiting() == 0 {
+		took = time.Since(t.asked)
+	}
+	return t.due(), took
+}
+
+// speak says that what the server has said is about to be passed on: until it is, nobody
+// else says anything to the client.
+func (t *talk) speak() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.speaks = true
 }
 
 // spoken says that all of it was passed on, and returns what the gateway itself has to say

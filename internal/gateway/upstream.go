@@ -46,26 +46,6 @@ type pausing struct {
 // Write implements net.Conn.
 func (p pausing) Write(b []byte) (int, error) { return p.s.push(p.Conn, b) }
 
-// forward writes p to the server, as far as goes without waiting if the session is hasty.
-func (s *session) forward(p []byte) (int, error) {
-	if s.hasty {
-		return s.tryForward(p)
-	}
-	return s.push(s.server, p)
-}
-
-// tryForward writes as much of p to the server as goes without waiting.
-func (s *session) tryForward(p []byte) (int, error) {
-	if q := s.node.pause.Load(); q != nil && (!q.mild || !s.understood) {
-		return 0, tcp.ErrWait
-	}
-	n, err := tcp.Try(s.server, p)
-	if errors.Is(err, os.ErrDeadlineExceeded) && !closed(s.gone) {
-		err = tcp.ErrWait // a pause has begun
-	}
-	return n, err
-}
-
 // push writes b to a server. While the node is paused it waits; a write that a pause has
 // interrupted is taken up again where it stopped.
 func (s *session) push(server net.Conn, b []byte) (int, error) {

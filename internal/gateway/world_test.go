@@ -175,7 +175,6 @@ func start(t testing.TB, o Options) *Gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.crowd, g.loops.After = 0, 0 // loops read for whoever comes; for pipes and TLS they do not
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()

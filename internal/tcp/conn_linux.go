@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -22,21 +21,16 @@ import (
 // short message pays for two wakeups and needs one (measured with Go 1.26 and perf:
 // entersyscall and its futex). Waiting, deadlines and closing are package net's, whose
 // errors name a raw-read or a raw-write. Where Linux tells beside the bytes how much is left
-// (TCP_INQ, 4.18), Stream spares the read in vain that otherwise ends each message. The
-// price: while the kernel takes a write, which on a loopback includes what the receiver
-// does with it, no other goroutine runs on that processor of the scheduler, and the race
-// detector does not see what was read or written.
+// (TCP_INQ, 4.18), Stream spares the read in vain that otherwise ends each message. The price: while the kernel takes a write, which
+// on a loopback includes what the receiver does with it, no other goroutine runs on that
+// processor of the scheduler, and the race detector does not see what was read or written.
 //
 // It may be used by several goroutines at once, as any net.Conn.
 type Conn struct {
 	*net.TCPConn
-	raw  syscall.RawConn
-	turn turn
-	in   inward
-	out  half
-
-	deadline sync.Mutex  // of who sets one
-	timed    atomic.Bool // reads have a deadline that is to come
+	raw syscall.RawConn
+	in  inward
+	out half
 }
 
 // half is one direction.
@@ -45,16 +39,13 @@ type half struct {
 	b     []byte // what is left to read into, or to write
 	n     int    // bytes moved
 	errno syscall.Errno
-	full  bool                         // once has found that the kernel gives, or takes, no more
-	try   func(fd uintptr) (done bool) // read or write
-	once  func(fd uintptr) (done bool) // the same, and never waits
+	try   func(fd uintptr) (done bool)
 }
 
 // inward is how what arrives is asked for.
 type inward struct {
 	half
-	asked   bool // the kernel was asked to tell how much is left
-	told    bool // it does
+	told    bool // the kernel tells how much is left
 	left    bool // there is more, or the end; known if told
 	vector  syscall.Iovec
 	message syscall.Msghdr
@@ -72,10 +63,12 @@ func Brief(conn net.Conn) net.Conn {
 		return conn // it is closed
 	}
 	c := &Conn{TCPConn: t, raw: raw}
-	c.turn.conn = c
 	c.in.try, c.out.try = c.in.read, c.out.write
-	c.in.once = func(fd uintptr) bool { c.in.full = !c.in.read(fd); return true }
-	c.out.once = func(fd uintptr) bool { c.out.full = !c.out.write(fd); return true }
+	if tells() {
+		_ = raw.Control(func(fd uintptr) {
+			c.in.told = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpInq, 1) == nil
+		})
+	}
 	return c
 }
 
@@ -97,58 +90,6 @@ func (c *Conn) Write(b []byte) (int, error) {
 		return c.TCPConn.Write(b)
 	}
 	return c.out.move(b, c.raw.Write, c.fail, "write")
-}
-
-// try implements Try.
-func (c *Conn) try(b []byte) (int, error) {
-	h := &c.out
-	if len(b) == 0 {
-		return 0, nil
-	}
-	if !h.mu.TryLock() {
-		return 0, ErrWait
-	}
-	defer h.mu.Unlock()
-	h.b, h.n, h.errno, h.full = b, 0, 0, false
-	err := c.raw.Write(h.once)
-	h.b = nil
-	switch {
-	case err != nil:
-	case h.errno != 0:
-		err = c.fail("write", os.NewSyscallError("write", h.errno))
-	case h.full:
-		err = ErrWait
-	}
-	return h.n, err
-}
-
-// SetDeadline implements net.Conn.
-func (c *Conn) SetDeadline(t time.Time) error {
-	return c.setDeadline(t, c.TCPConn.SetDeadline)
-}
-
-// SetReadDeadline implements net.Conn.
-func (c *Conn) SetReadDeadline(t time.Time) error {
-	return c.setDeadline(t, c.TCPConn.SetReadDeadline)
-}
-
-func (c *Conn) setDeadline(t time.Time, set func(time.Time) error) error {
-	c.deadline.Lock()
-	c.timed.Store(time.Until(t) > 0)
-	err := set(t)
-	c.deadline.Unlock()
-	if !t.IsZero() {
-		c.turn.poke()
-	}
-	return err
-}
-
-// Close implements net.Conn.
-func (c *Conn) Close() error {
-	err := c.TCPConn.Close()
-	c.turn.leave()
-	c.turn.poke()
-	return err
 }
 
 // move has wait try until something was done.
@@ -174,24 +115,21 @@ func (c *Conn) fail(op string, err error) error {
 // begins, not while it waits, and is told of each arrival once: so it is safe to wait
 // without having asked in vain, if all that had arrived is known to be read. Of the end of
 // the stream the kernel says one byte is left. Of a reset it does not.
-func (c *Conn) stream(f Flow) error {
+func (c *Conn) stream(room func() []byte, each func(n int) Next) error {
 	h := &c.in
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.asked && tells() {
-		_ = c.raw.Control(func(fd uintptr) { h.told = tell(fd) == nil })
-	}
-	h.asked, h.errno = true, 0
+	h.errno = 0
 	next := More
 	try := func(fd uintptr) bool {
-		h.b = f.Room()
-		if !h.receive(fd) {
+		h.b = room()
+		if !h.read(fd) {
 			return false
 		}
 		if h.errno != 0 || h.n == 0 {
 			return true
 		}
-		next = f.Take(h.n)
+		next = each(h.n)
 		h.b, h.vector.Base = nil, nil // it waits without them
 		return next != Rest || !h.told || h.left
 	}
@@ -205,7 +143,7 @@ func (c *Conn) stream(f Flow) error {
 			return c.fail("read", os.NewSyscallError("recvmsg", h.errno))
 		case h.n == 0:
 			return io.EOF
-		case next == Wait && f.Finish() == Stop, next == Stop:
+		case next == Stop:
 			return nil
 		}
 	}
@@ -269,11 +207,11 @@ func told(conn *net.TCPConn) bool {
 	h := inward{told: true, half: half{b: make([]byte, 8)}}
 	ended := false
 	err = raw.Read(func(fd uintptr) bool {
-		if err := tell(fd); err != nil {
+		if err := syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpInq, 1); err != nil {
 			return true
 		}
 		time.Sleep(time.Millisecond) // a loopback delivers the end with the byte
-		if !h.receive(fd) {
+		if !h.read(fd) {
 			return false
 		}
 		ended = h.n == 1 && h.left
@@ -282,32 +220,8 @@ func told(conn *net.TCPConn) bool {
 	return err == nil && ended
 }
 
-// tell has the kernel tell how much is left.
-func tell(fd uintptr) error {
-	return syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpInq, 1)
-}
-
 // read reads once.
-func (h *half) read(fd uintptr) bool {
-	h.n = 0
-	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(unsafe.SliceData(h.b))), uintptr(len(h.b)), syscall.MSG_DONTWAIT, 0, 0)
-		switch errno {
-		case 0:
-			h.n = int(n)
-			return true
-		case syscall.EINTR:
-		case syscall.EAGAIN:
-			return false
-		default:
-			h.errno = errno
-			return true
-		}
-	}
-}
-
-// receive reads once, and has itself told what is left.
-func (h *inward) receive(fd uintptr) bool {
+func (h *inward) read(fd uintptr) bool {
 	h.n = 0
 	h.vector.Base = unsafe.SliceData(h.b)
 	h.vector.SetLen(len(h.b))

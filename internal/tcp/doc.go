@@ -1,5 +1,5 @@
 // Package tcp sets what package net leaves out of a TCP connection, and moves bytes
-// through one at less cost; loops read for many that keep nobody waiting.
+// through one at less cost.
 //
 // It promises no more than the kernel does, and on other systems than Linux it does
 // nothing: keepalives alone then notice a silent peer, and bytes move as package net

@@ -14,105 +14,71 @@ import (
 	"time"
 )
 
-// reader is a Flow into one buffer.
-type reader struct {
-	b     []byte
-	take  func(n int) Next
-	then  func() Next // Finish
-	rooms int
-}
-
-func (r *reader) Room() []byte    { r.rooms++; return r.b }
-func (r *reader) Take(n int) Next { return r.take(n) }
-func (r *reader) Finish() Next    { return r.then() }
-
 // gather streams from conn into a buffer of size bytes until it ends.
-func gather(l *Loop, conn net.Conn, size int, next Next) ([]byte, error) {
+func gather(conn net.Conn, size int, next Next) ([]byte, error) {
 	var got []byte
-	r := &reader{b: make([]byte, size), then: func() Next { return More }}
-	r.take = func(n int) Next {
-		got = append(got, r.b[:n]...)
+	b := make([]byte, size)
+	err := Stream(conn, func() []byte { return b }, func(n int) Next {
+		got = append(got, b[:n]...)
 		return next
-	}
-	err := Stream(l, conn, r)
+	})
 	return got, err
 }
 
-// eachWay runs f with the connection reading for itself, and with a loop that does.
-func eachWay(t *testing.T, f func(t *testing.T, ls *Loops)) {
-	t.Run("itself", func(t *testing.T) { f(t, nil) })
-	t.Run("loop", func(t *testing.T) {
-		var ls Loops
-		defer ls.Close()
-		f(t, &ls)
-	})
-}
-
-func (ls *Loops) of(conn net.Conn) *Loop {
-	if ls == nil {
-		return nil
-	}
-	return ls.For(conn)
-}
-
 func TestStreamReadsEveryByteAndTheEnd(t *testing.T) {
-	eachWay(t, func(t *testing.T, ls *Loops) {
-		sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
-		for _, next := range []Next{More, Rest, Wait} {
-			for _, size := range []int{7, 1024, 1 << 20} {
-				here, there := pair(t)
-				want := sent[:size*100%len(sent)+1]
-				var both sync.WaitGroup
-				both.Go(func() {
-					for rest := want; len(rest) > 0; {
-						k := min(len(rest), 1500)
-						if _, err := there.Write(rest[:k]); err != nil {
-							t.Error(err)
-						}
-						rest = rest[k:]
+	sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	for _, next := range []Next{More, Rest} {
+		for _, size := range []int{7, 1024, 1 << 20} {
+			here, there := pair(t)
+			var both sync.WaitGroup
+			both.Go(func() {
+				for rest := sent[:size*100%len(sent)+1]; len(rest) > 0; {
+					k := min(len(rest), 1500)
+					if _, err := there.Write(rest[:k]); err != nil {
+						t.Error(err)
 					}
-					there.CloseWrite()
-				})
-				got, err := gather(ls.of(here), here, size, next)
-				if !errors.Is(err, io.EOF) || !bytes.Equal(got, want) {
-					t.Errorf("by %d, next %d: %d bytes and %v; want %d and the end", size, next, len(got), err, len(want))
+					rest = rest[k:]
 				}
-				both.Wait()
+				there.CloseWrite()
+			})
+			got, err := gather(here, size, next)
+			if want := sent[:size*100%len(sent)+1]; !errors.Is(err, io.EOF) || !bytes.Equal(got, want) {
+				t.Errorf("by %d, next %d: %d bytes and %v; want %d and the end", size, next, len(got), err, len(want))
 			}
+			both.Wait()
 		}
-	})
+	}
 }
 
 // TestStreamSeesAnEndThatCameWithTheLastBytes: of the two there may be one notice.
 func TestStreamSeesAnEndThatCameWithTheLastBytes(t *testing.T) {
-	eachWay(t, func(t *testing.T, ls *Loops) {
-		for range 300 {
-			here, there := pair(t)
-			done := make(chan error)
-			go func() {
-				got, err := gather(ls.of(here), here, 64, Rest)
-				if string(got) != "bye" {
-					t.Errorf("got %q", got)
-				}
-				done <- err
-			}()
-			_, _ = there.Write([]byte("bye"))
-			there.Close()
-			select {
-			case err := <-done:
-				if !errors.Is(err, io.EOF) {
-					t.Fatal(err)
-				}
-			case <-time.After(10 * time.Second):
-				t.Fatal("the end of the stream was missed")
+	for range 300 {
+		here, there := pair(t)
+		done := make(chan error)
+		go func() {
+			got, err := gather(here, 64, Rest)
+			if string(got) != "bye" {
+				t.Errorf("got %q", got)
 			}
-			here.Close()
+			done <- err
+		}()
+		_, _ = there.Write([]byte("bye"))
+		there.Close()
+		select {
+		case err := <-done:
+			if !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("the end of the stream was missed")
 		}
-	})
+		here.Close()
+	}
 }
 
 func TestStreamRestsAndGoesOn(t *testing.T) {
 	here, there := pair(t)
+	asked := 0
 	go func() {
 		for range 50 {
 			_, _ = there.Write([]byte("question"))
@@ -120,55 +86,49 @@ func TestStreamRestsAndGoesOn(t *testing.T) {
 		}
 		there.Close()
 	}()
-	r := &reader{b: make([]byte, 64), take: func(int) Next { return Rest }}
-	err := Stream(nil, here, r)
-	if told := here.(*Conn).in.told; !errors.Is(err, io.EOF) || told && r.rooms > 60 {
-		t.Errorf("%d reads and %v; want 50, one for the end, and few in vain", r.rooms, err)
+	b := make([]byte, 64)
+	err := Stream(here, func() []byte { asked++; return b }, func(int) Next { return Rest })
+	if told := here.(*Conn).in.told; !errors.Is(err, io.EOF) || told && asked > 60 {
+		t.Errorf("%d reads and %v; want 50, one for the end, and few in vain", asked, err)
 	}
 }
 
 func TestStreamStops(t *testing.T) {
-	eachWay(t, func(t *testing.T, ls *Loops) {
-		here, there := pair(t)
-		_, _ = there.Write([]byte("ab"))
-		for range 2 {
-			if got, err := gather(ls.of(here), here, 1, Stop); len(got) != 1 || err != nil {
-				t.Errorf("got %q, %v; want one byte and no error", got, err)
-			}
+	here, there := pair(t)
+	_, _ = there.Write([]byte("ab"))
+	for range 2 {
+		if got, err := gather(here, 1, Stop); len(got) != 1 || err != nil {
+			t.Errorf("got %q, %v; want one byte and no error", got, err)
 		}
-	})
+	}
 }
 
 func TestStreamObeysDeadlinesAndCloses(t *testing.T) {
-	eachWay(t, func(t *testing.T, ls *Loops) {
-		here, there := pair(t)
-		late := time.AfterFunc(20*time.Millisecond, func() { _ = here.SetReadDeadline(time.Unix(1, 0)) })
-		defer late.Stop()
-		_, _ = there.Write([]byte("a"))
-		if got, err := gather(ls.of(here), here, 8, Rest); string(got) != "a" || !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("at its deadline: %q, %v", got, err)
-		}
-		_, _ = there.Write([]byte("b"))
-		if got, err := gather(ls.of(here), here, 8, More); len(got) != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("after its deadline: %q, %v; want nothing", got, err)
-		}
-		_ = here.SetReadDeadline(time.Time{})
-		time.AfterFunc(20*time.Millisecond, func() { here.Close() })
-		if got, err := gather(ls.of(here), here, 8, Rest); string(got) != "b" || !errors.Is(err, net.ErrClosed) {
-			t.Errorf("when it is closed: %q, %v", got, err)
-		}
-	})
+	here, there := pair(t)
+	late := time.AfterFunc(20*time.Millisecond, func() { _ = here.SetReadDeadline(time.Unix(1, 0)) })
+	defer late.Stop()
+	_, _ = there.Write([]byte("a"))
+	if got, err := gather(here, 8, Rest); string(got) != "a" || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("at its deadline: %q, %v", got, err)
+	}
+	_, _ = there.Write([]byte("b"))
+	if got, err := gather(here, 8, More); len(got) != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after its deadline: %q, %v; want nothing", got, err)
+	}
+	_ = here.SetReadDeadline(time.Time{})
+	time.AfterFunc(20*time.Millisecond, func() { here.Close() })
+	if got, err := gather(here, 8, Rest); string(got) != "b" || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("when it is closed: %q, %v", got, err)
+	}
 }
 
 func TestStreamTellsOfAReset(t *testing.T) {
-	eachWay(t, func(t *testing.T, ls *Loops) {
-		here, there := pair(t)
-		_, _ = there.Write([]byte("a"))
-		time.AfterFunc(20*time.Millisecond, func() { _ = there.SetLinger(0); there.Close() })
-		if got, err := gather(ls.of(here), here, 8, Rest); string(got) != "a" || !errors.Is(err, syscall.ECONNRESET) {
-			t.Errorf("a reset while it waits: %q, %v", got, err)
-		}
-	})
+	here, there := pair(t)
+	_, _ = there.Write([]byte("a"))
+	time.AfterFunc(20*time.Millisecond, func() { _ = there.SetLinger(0); there.Close() })
+	if got, err := gather(here, 8, Rest); string(got) != "a" || !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("a reset while it waits: %q, %v", got, err)
+	}
 }
 
 // TestStreamMayMissAResetThatCameWithTheLastBytes is what Rest says of itself: what is
@@ -180,7 +140,7 @@ func TestStreamMayMissAResetThatCameWithTheLastBytes(t *testing.T) {
 	there.Close()
 	time.Sleep(10 * time.Millisecond)
 	time.AfterFunc(50*time.Millisecond, func() { _ = here.SetReadDeadline(time.Unix(1, 0)) })
-	got, err := gather(nil, here, 8, Rest)
+	got, err := gather(here, 8, Rest)
 	if string(got) != "a" && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("got %q, %v", got, err)
 	}
@@ -195,23 +155,21 @@ func TestStreamOfAnotherConnection(t *testing.T) {
 		_, _ = there.Write([]byte("hello"))
 		there.Close()
 	}()
-	if got, err := gather(nil, here, 3, Rest); string(got) != "hello" || !errors.Is(err, io.EOF) {
+	if got, err := gather(here, 3, Rest); string(got) != "hello" || !errors.Is(err, io.EOF) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
 
 func TestStreamAllocatesNothing(t *testing.T) {
-	eachWay(t, func(t *testing.T, ls *Loops) {
-		here, there := pair(t)
-		answer, word := make([]byte, 8), []byte("x")
-		r := &reader{b: make([]byte, 8)}
-		r.take = func(n int) Next { _, _ = Try(here, r.b[:n]); return Rest }
-		go func() { _ = Stream(ls.of(here), here, r) }()
-		if n := testing.AllocsPerRun(100, func() {
-			_, _ = there.Write(word)
-			_, _ = there.Read(answer)
-		}); n != 0 {
-			t.Errorf("%v allocations", n)
-		}
-	})
+	here, there := pair(t)
+	b, answer, word := make([]byte, 8), make([]byte, 8), []byte("x")
+	go func() {
+		_ = Stream(here, func() []byte { return b }, func(n int) Next { _, _ = here.Write(b[:n]); return Rest })
+	}()
+	if n := testing.AllocsPerRun(100, func() {
+		_, _ = there.Write(word)
+		_, _ = there.Read(answer)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
 }

@@ -67,7 +67,7 @@ func (in Input) resume() (Decision, bool) {
 // since and lost their reign with their process: what nodes say is not enough then.
 func (in Input) contradicted(n Ordinal) bool {
 	l := in.Last
-	if !in.Own || l == nil || l.Main == n {
+	if !in.Own || l == nil || l.Main == n || l.Epoch == 0 { // that is of an earlier controller, and proves nothing
 		return false
 	}
 	_, heir := proof(l.Heirs, n)

@@ -95,7 +95,7 @@ func All() []Mutant {
 		{"rebuild-forgotten", rebuild, "return b.Node != n && b.Node != rec.Main }", "return b.Node >= 0 }"},
 		{"rebuilt-main-blocks", rebuild, "return b.Node != n && b.Node != rec.Main }", "return b.Node != n }"},
 		{"foreign-for-ever", rebuild, "|| in.foreign(n)\n", "\n"},
-		{"kept-record-ignored", bootstrap, "if !in.Own || l == nil || l.Main == n {", "if true {"},
+		{"kept-record-ignored", bootstrap, "if !in.Own || l == nil || l.Main == n || l.Epoch == 0 {", "if true {"},
 		{"bootstrap-anyone", bootstrap, "case len(full) == 1:", "case len(full) >= 1:"},
 	}
 }

@@ -184,13 +184,6 @@ func (s *session) deliver(b []byte) (int, error) {
 	t := s.talk
 	t.speak()
 	from, done := 0, false
-	write := func(p []byte) error {
-		_, err := s.hand(p)
-		if err != nil {
-			t.giveUp()
-		}
-		return err
-	}
 	for at := 0; at < len(b); {
 		n, e := t.hear(b[at:])
 		at += n
@@ -211,10 +204,10 @@ func (s *session) deliver(b []byte) (int, error) {
 			if len(own) == 0 {
 				continue
 			}
-			if err := write(b[from:at]); err != nil {
+			if err := s.tell(b[from:at]); err != nil {
 				return from, err
 			}
-			if from = at; write(own) != nil {
+			if from = at; s.tell(own) != nil {
 				return from, net.ErrClosed
 			}
 		case bolt.Alien:
@@ -223,18 +216,25 @@ func (s *session) deliver(b []byte) (int, error) {
 		case bolt.More, bolt.Noop:
 		}
 	}
-	if err := write(b[from:]); err != nil {
+	if err := s.tell(b[from:]); err != nil {
 		return from, err
 	}
-	for own := t.spoken(); len(own) > 0; own = t.spoken() {
-		if write(own) != nil {
-			return len(b), net.ErrClosed
-		}
+	if t.sayDue(s.tell) != nil {
+		return len(b), net.ErrClosed
 	}
 	if done {
 		s.wake()
 	}
 	return len(b), nil
+}
+
+// tell writes a part of what the client is told. If that fails the rest is of no use to it.
+func (s *session) tell(p []byte) error {
+	_, err := s.hand(p)
+	if err != nil {
+		s.talk.giveUp()
+	}
+	return err
 }
 
 // answered notes an answer that is about to be passed on, and how long it took, and

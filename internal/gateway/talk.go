@@ -145,6 +145,17 @@ func (t *talk) spoken() []byte {
 	return own
 }
 
+// sayDue writes what the gateway itself has to say once all else is passed on, and what
+// comes due meanwhile.
+func (t *talk) sayDue(write func([]byte) error) error {
+	for own := t.spoken(); len(own) > 0; own = t.spoken() {
+		if err := write(own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // giveUp has the session end with its server: the client has a part of an answer, and
 // will not get the rest, or is not to be listened to any longer.
 func (t *talk) giveUp() {

@@ -75,8 +75,12 @@ func (in Input) contradicted(n Ordinal) bool {
 	return !heir && !follows
 }
 
-// remember goes on with the record that this leader has kept, against what the nodes say.
-func (in Input) remember(why string) Decision {
+// believe takes node n for MAIN, as the nodes say, unless the record that this leader has
+// kept contradicts them: then it goes on with that.
+func (in Input) believe(n Ordinal, why string) Decision {
+	if !in.contradicted(n) {
+		return in.found(n, why)
+	}
 	return record(in.Last.clone(), "bootstrap: %s, but by the record that this leader has kept %s is MAIN and nobody else holds all it has acknowledged: this leader goes on with it",
 		why, in.name(in.Last.Main))
 }
@@ -86,22 +90,14 @@ func (in Input) choose(unseen []string) Decision {
 	full, mains := in.holders()
 	switch {
 	case len(mains) == 1 && in.followed(mains[0]):
-		why := fmt.Sprintf("%s is MAIN and every other node follows it", in.name(mains[0]))
-		if in.contradicted(mains[0]) {
-			return in.remember(why)
-		}
-		return in.found(mains[0], why)
+		return in.believe(mains[0], fmt.Sprintf("%s is MAIN and every other node follows it", in.name(mains[0])))
 	case len(unseen) > 0:
 		return wait("bootstrap: %s did not answer within %s and could hold data; start it, or choose: adopt N",
 			strings.Join(unseen, ", "), in.Policy.BootstrapTimeout)
 	case len(full) == 0:
 		return in.found(0, "every node is empty")
 	case len(full) == 1:
-		why := fmt.Sprintf("%s holds data and every other node is empty", in.name(full[0]))
-		if in.contradicted(full[0]) {
-			return in.remember(why)
-		}
-		return in.found(full[0], why)
+		return in.believe(full[0], fmt.Sprintf("%s holds data and every other node is empty", in.name(full[0])))
 	}
 	var seen []string
 	for i, s := range in.Nodes {

@@ -294,12 +294,13 @@ func (l *lab) quiet(g *Gateway, r Route) {
 	if !l.bare || len(r.Readers) > 0 {
 		return
 	}
-	at := int64(-1)
+	var at uint64
+	var since time.Time
 	eventually(l.t, "nothing goes to MAIN in a pause", func() bool {
-		before := at
-		time.Sleep(10 * time.Millisecond)
-		at = int64(g.toServer.Load())
-		return at == before
+		if now := g.toServer.Load(); now != at || since.IsZero() {
+			at, since = now, time.Now()
+		}
+		return time.Since(since) >= 10*time.Millisecond
 	})
 }
 

@@ -143,24 +143,23 @@ func TestRouteIsAnsweredInItsTurn(t *testing.T) {
 // TestRouteWaitsForWhatIsBeingWritten: an answer is noted before all of it has gone to
 // the client, who may be slow. What the gateway answers itself comes after it.
 func TestRouteWaitsForWhatIsBeingWritten(t *testing.T) {
-	s := &session{gate: start(t, Options{}), node: newNode("m:1", 1), gone: make(chan struct{}), talk: &talk{}}
+	var said talk
 	table := message(bolt.Success, map[string]any{"rt": "a table"})
-	s.talk.ask(bolt.Run)
-	s.talk.speak()
-	s.talk.down.Next(message(bolt.Success, map[string]any{})) // Start
-	if own, _ := s.talk.answered(bolt.Success); len(own) > 0 {
+	said.ask(bolt.Run)
+	said.down.Next(message(bolt.Success, map[string]any{})) // Start
+	if own, _ := said.answered(bolt.Success); len(own) > 0 {
 		t.Fatalf("%q is due after the answer", own)
 	}
-	if now, err := s.talk.answers(table); err != nil || len(now) > 0 {
+	if now, err := said.answers(table); err != nil || len(now) > 0 {
 		t.Errorf("%q is said, %v, while the answer is being written; want nothing", now, err)
 	}
-	if own := s.talk.spoken(); !bytes.Equal(own, table) {
+	if own := said.spoken(); !bytes.Equal(own, table) {
 		t.Errorf("after the answer %q is due, want the table", own)
 	}
-	if own := s.talk.spoken(); len(own) > 0 {
+	if own := said.spoken(); len(own) > 0 {
 		t.Errorf("then %q is due, want nothing", own)
 	}
-	if now, err := s.talk.answers(table); err != nil || !bytes.Equal(now, table) {
+	if now, err := said.answers(table); err != nil || !bytes.Equal(now, table) {
 		t.Errorf("with nothing under way %q is said, %v; want the table", now, err)
 	}
 }

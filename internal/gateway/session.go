@@ -182,7 +182,6 @@ func (s *session) pass(n int, count *atomic.Uint64) error {
 // say in between. It implements the write of copyBytes.
 func (s *session) deliver(b []byte) (int, error) {
 	t := s.talk
-	t.speak()
 	from, done := 0, false
 	for at := 0; at < len(b); {
 		n, e := t.hear(b[at:])

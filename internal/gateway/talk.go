@@ -107,9 +107,9 @@ func (t *talk) outstanding() bool {
 	return t.conv.Waiting() > 0
 }
 
-// answered notes an answer that is about to be passed on, and returns what the gateway
-// itself has to say after it; and if nothing else waits for an answer, how long all that
-// took, 0 otherwise.
+// answered notes an answer that is about to be passed on: until spoken nobody else says
+// anything to the client. It returns what the gateway itself has to say after it; and if
+// nothing else waits for an answer, how long all that took, 0 otherwise.
 func (t *talk) answered(tag bolt.Tag) (own []byte, took time.Duration) {
 	more := false
 	if tag == bolt.Success {
@@ -121,18 +121,11 @@ func (t *talk) answered(tag bolt.Tag) (own []byte, took time.Duration) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.speaks = true
 	if _, expected := t.conv.Answer(tag, more); expected && t.conv.Waiting() == 0 {
 		took = time.Since(t.asked)
 	}
 	return t.due(), took
-}
-
-// speak says that what the server has said is about to be passed on: until it is, nobody
-// else says anything to the client.
-func (t *talk) speak() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.speaks = true
 }
 
 // spoken says that all of it was passed on, and returns what the gateway itself has to say

@@ -331,8 +331,8 @@ func (in Input) list(nodes []Ordinal) string {
 }
 
 // readers returns the replicas that may be read from; one that was told to stop is left
-// while it can still end what it has begun. The short spells in which
-// a replica under load is called invalid or recovering do not count against it.
+// while it can still end what it has begun. That a replica is called invalid or
+// recovering does not count against it while it follows, nor for a short spell.
 func (in Input) readers() []Ordinal {
 	var list []Ordinal
 	for _, n := range in.others(in.Record.Main) {
@@ -341,14 +341,9 @@ func (in Input) readers() []Ordinal {
 		if !ok || r.Ghost || !s.is(RoleReplica) || s.Leaving || in.unusable(n) != "" || in.replaced(n) || in.stale(r) || r.ahead(in.Now) {
 			continue
 		}
-		was := slices.Contains(in.Record.Readers, n)
-		switch r.Status {
-		case Ready, Replicating:
+		spell := slices.Contains(in.Record.Readers, n) && in.Now.Sub(r.Since) < followFor
+		if r.follows(in.Now) || spell && (r.Status == Invalid || r.Status == Recovering) {
 			list = append(list, n)
-		case Invalid, Recovering:
-			if was && in.Now.Sub(r.Since) < 2*time.Second {
-				list = append(list, n)
-			}
 		}
 	}
 	return list

@@ -87,6 +87,7 @@ type Replica struct {
 	Lag   time.Duration
 	Since time.Time // when Status was first seen as it is; kept by Sighting.After
 	Ahead time.Time // when Behind was first seen positive; zero if it is not
+	Grew  time.Time // when TS was last seen to have grown; zero if it never was
 }
 
 // Whole reports whether r holds all that MAIN has, as far as MAIN knows.
@@ -96,6 +97,20 @@ func (r Replica) Whole() bool { return !r.Ghost && r.Status == Ready && r.Behind
 // a list that is read in the middle of a commit may show it for a moment.
 func (r Replica) ahead(now time.Time) bool {
 	return r.Behind > 0 && !r.Ahead.IsZero() && now.Sub(r.Ahead) >= aheadFor
+}
+
+// follows reports whether r gets what MAIN commits, if late. One that misses a commit is
+// called invalid, then recovering, and under load hardly ever anything else (recorded on
+// 3.6.2): then it counts whether it moves.
+func (r Replica) follows(now time.Time) bool {
+	switch r.Status {
+	case Ready, Replicating:
+		return !r.Ghost
+	case Invalid, Recovering:
+		return !r.Ghost && !r.Grew.IsZero() && now.Sub(r.Grew) < followFor
+	default:
+		return false
+	}
 }
 
 // caughtUp reports whether r, while nothing is written, has all that MAIN has. An
@@ -197,6 +212,12 @@ func (r Replica) after(prev []Replica, now time.Time) Replica {
 		}
 		if r.Behind > 0 && !old.Ahead.IsZero() {
 			r.Ahead = old.Ahead
+		}
+		switch {
+		case r.TS > old.TS:
+			r.Grew = now
+		case r.TS == old.TS:
+			r.Grew = old.Grew
 		}
 	}
 	return r

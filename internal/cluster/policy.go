@@ -110,6 +110,9 @@ const (
 	// hungAfter is how long after MAIN counts as lost its process is restarted, if
 	// nobody can follow it.
 	hungAfter = 12 * time.Second
+	// followFor is how long a replica that MAIN calls invalid or recovering counts as one
+	// that follows after it was last seen to move.
+	followFor = 2 * time.Second
 	// aheadFor is how long a replica must be ahead of MAIN before it is an alarm.
 	aheadFor = 2 * time.Second
 	// seatGap is how many timestamps an ASYNC replica may be behind under load

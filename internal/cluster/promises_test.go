@@ -200,7 +200,7 @@ func (c *chaos) step(t *testing.T) {
 				uuid = c.nodes[d.Step.Node].uuid
 			}
 			failure = c.do(d.Step)
-			if failure == 0 && d.Step.Kind == Mark && !c.prepared(d.Step.Node) {
+			if failure == 0 && (d.Step.Kind == Mark || d.Step.Kind == Nudge) && !c.prepared(d.Step.Node) {
 				failure = Aborted
 			}
 			if failure == 0 && d.Step.Kind == Register {

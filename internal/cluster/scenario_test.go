@@ -16,7 +16,7 @@ import (
 // promise.
 //
 // Commands: cluster N (fresh, settled), nodes N (fresh, undecided); crash, up, leave, silent, speak, wipe,
-// restart, reboot, diverge, unregister, write, data, lag, slow, say, set, opinions change the world; policy turns a knob; fail STEP FAILURES makes a
+// restart, reboot, diverge, unregister, write, data, lag, slow, straggle, say, set, opinions change the world; policy turns a knob; fail STEP FAILURES makes a
 // step fail; record KEY=VALUE… writes a record by hand, forget deletes it; lead starts a new term;
 // request asks for something (a second one at once, if nothing was decided since); settle D decides and acts for D and prints all of it; wait D lets time pass
 // undecided; status prints record, roles and conditions.
@@ -112,6 +112,10 @@ func (w *world) command(d *datadriven.TestData) error {
 		}
 		for _, s := range w.nodes {
 			s.lag[Ordinal(n)] = v
+		}
+	case "straggle":
+		for _, s := range w.nodes {
+			s.straggles[Ordinal(n)] = straggler{}
 		}
 	case "slow":
 		by, err := time.ParseDuration(word(1))

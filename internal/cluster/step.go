@@ -14,6 +14,7 @@ const (
 	Promote       // SET REPLICATION ROLE TO MAIN, if Database is there, then read the role back
 	Demote        // SET REPLICATION ROLE TO REPLICA, then read the role back
 	Mark          // a write that leaves no trace: makes the epoch durable, proves the seat
+	Nudge         // a write like Mark's, upon which MAIN looks at once at a replica it calls invalid
 	Register      // REGISTER REPLICA, after the replication port was seen open
 	Drop          // DROP REPLICA
 	Restart       // end the node's process; the platform starts it again
@@ -21,7 +22,7 @@ const (
 
 // String names the step as an operator would.
 func (k Kind) String() string {
-	return word(k, "nothing", "promote", "demote", "mark", "register", "drop", "restart")
+	return word(k, "nothing", "promote", "demote", "mark", "nudge", "register", "drop", "restart")
 }
 
 // Step is one thing to do to one node. It is comparable: the same Step is the
@@ -30,7 +31,7 @@ type Step struct {
 	Kind    Kind
 	Node    Ordinal // whom it is done to
 	Epoch   Epoch   // in which reign
-	Replica Ordinal // Register, Drop: which replica; NoNode for a name that is none of ours
+	Replica Ordinal // Nudge, Register, Drop: which replica; NoNode for a name that is none of ours
 	Name    string  // Drop: the name it is registered under
 	Mode    Mode    // Register
 	Proves  Ordinal // Mark: which seat holder the write went through; NoNode for none
@@ -48,6 +49,8 @@ func (s Step) String() string {
 		return fmt.Sprintf("register %s as %s on %s", s.Replica, s.Mode, s.Node)
 	case Drop:
 		return fmt.Sprintf("drop replica %s on %s", s.Name, s.Node)
+	case Nudge:
+		return fmt.Sprintf("nudge %s for %s", s.Node, s.Replica)
 	case Mark:
 		if s.Proves != NoNode {
 			return fmt.Sprintf("mark %s through %s", s.Node, s.Proves)

@@ -71,7 +71,7 @@ func (in Input) wrong(r Replica) string {
 		return "MAIN says " + node.Name + " has diverged"
 	case s.is(RoleReplica) && in.replaced(r.Node):
 		return node.Name + " holds another database than MAIN, which has not noticed: its volume was wiped or replaced"
-	case r.Status == Invalid && s.is(RoleReplica) && in.Now.Sub(later(r.Since, s.Since)) >= healAfter && in.estranged(r.Node):
+	case r.Status == Invalid && !r.follows(in.Now) && s.is(RoleReplica) && in.Now.Sub(later(r.Since, s.Since)) >= healAfter && in.estranged(r.Node):
 		return node.Name + " has restarted and does not know its MAIN any more"
 	case in.stolen(r):
 		return node.Name + " obeys another node that was MAIN until a moment ago"
@@ -122,7 +122,7 @@ func (in Input) estranged(n Ordinal) bool {
 // was reached after that, it is the network, and before 3.10 a DROP of a replica that is
 // cut off hangs (recorded on 3.6.2).
 func (in Input) stolen(r Replica) bool {
-	if r.Status != Invalid || !in.Nodes[r.Node].is(RoleReplica) || in.Now.Sub(later(r.Since, in.Nodes[r.Node].Since)) < healAfter {
+	if r.Status != Invalid || r.follows(in.Now) || !in.Nodes[r.Node].is(RoleReplica) || in.Now.Sub(later(r.Since, in.Nodes[r.Node].Since)) < healAfter {
 		return false
 	}
 	a, tried := in.registered(r.Node) // or before this term
@@ -173,7 +173,22 @@ func (in Input) takeSeat() (Decision, bool) {
 		}
 		return in.drop(r, name+" is caught up and takes the standby seat")
 	}
+	if d, ok := in.nudge(r); ok {
+		return d, true
+	}
 	return wait("%s catches up before it takes the standby seat", name).within(watchSoon), true
+}
+
+// nudge has MAIN look, while new work is held, at a replica that it calls invalid. A
+// commit does that (source of 3.6.2); the next ping, up to a second away, would come when
+// work is let in again.
+func (in Input) nudge(r Replica) (Decision, bool) {
+	step := Step{Kind: Nudge, Node: in.Record.Main, Epoch: in.Record.Epoch, Replica: r.Node}
+	lately := in.Now.Sub(in.Attempts[step].At) < settleFor
+	if in.Record.Stage != Quiescing || r.Status != Invalid || lately || in.blocked() {
+		return Decision{}, false
+	}
+	return in.attempt(step, "a write has %s look at %s, which it calls invalid", in.name(step.Node), in.name(r.Node))
 }
 
 // lapsed reports whether replica r had the seat, and MAIN does not reach it: nothing says
@@ -331,7 +346,7 @@ func (in Input) near(n Ordinal) bool {
 	if !ok || r.Ghost || r.Behind > 0 || r.Behind < -seatGap {
 		return false
 	}
-	return r.Status == Ready || r.Status == Replicating || r.Status == Recovering
+	return r.Status == Recovering || r.follows(in.Now)
 }
 
 // refused reports whether MAIN has refused the process that node n runs now

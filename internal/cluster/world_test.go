@@ -46,9 +46,17 @@ type server struct {
 	rows       []Replica
 	lag        map[Ordinal]int64
 	slow       map[Ordinal]time.Duration // replicas that are a little behind, for so long
+	straggles  map[Ordinal]straggler     // ASYNC replicas that follow a MAIN under load, missing commits
 	stuck      bool                      // an aborted write has left its ASYNC replicas replicating
 	master     Ordinal                   // whom a replica obeys
 	born       Role
+}
+
+// straggler is an ASYNC replica that misses commits and gets them later: MAIN calls it
+// invalid whenever it is looked at, until a write that no other follows at once.
+type straggler struct {
+	ts     int64 // what it had before work was held
+	rested bool
 }
 
 func newWorld(n int) *world {
@@ -56,7 +64,7 @@ func newWorld(n int) *world {
 	w.term = w.now
 	for i := range n {
 		w.topology = append(w.topology, Node{Name: fmt.Sprintf("memgraph-%d", i), Bolt: fmt.Sprintf("10.0.0.%d:7687", i), Replication: fmt.Sprintf("10.0.0.%d:10000", i)})
-		w.nodes = append(w.nodes, &server{up: true, runs: 1, boot: "b1", role: RoleReplica, born: RoleReplica, uuid: fmt.Sprintf("u%d", i), version: Version{3, 12, 0}, wal: Yes, mode: "IN_MEMORY_TRANSACTIONAL", lag: map[Ordinal]int64{}, slow: map[Ordinal]time.Duration{}, master: NoNode})
+		w.nodes = append(w.nodes, &server{up: true, runs: 1, boot: "b1", role: RoleReplica, born: RoleReplica, uuid: fmt.Sprintf("u%d", i), version: Version{3, 12, 0}, wal: Yes, mode: "IN_MEMORY_TRANSACTIONAL", lag: map[Ordinal]int64{}, slow: map[Ordinal]time.Duration{}, straggles: map[Ordinal]straggler{}, master: NoNode})
 	}
 	w.sighted = make([]Sighting, n)
 	for i := range w.sighted { // they have answered for long
@@ -106,9 +114,16 @@ func (w *world) row(n Ordinal, r Replica) Replica {
 		return r
 	}
 	t := w.nodes[r.Node]
+	late, straggles := w.nodes[n].straggles[r.Node]
 	switch {
 	case !t.up || t.silent || t.role != RoleReplica || t.master != n:
 		r.Status = Invalid
+	case straggles && r.Mode == Async && (w.rec.Stage == Serving || !late.rested):
+		if w.rec.Stage == Serving {
+			late = straggler{ts: w.now.UnixMilli()}
+			w.nodes[n].straggles[r.Node] = late
+		}
+		r.Status, r.TS, r.Behind = Invalid, late.ts, -5
 	case w.nodes[n].lag[r.Node] > 0:
 		r.Status, r.Behind = Ready, w.nodes[n].lag[r.Node]
 	case w.nodes[n].lag[r.Node] < 0:
@@ -142,7 +157,7 @@ func (w *world) do(s Step) Failure {
 		n.role, n.rows, n.master, n.foreign = RoleMain, nil, NoNode, "" // now it is the others' history
 	case Demote:
 		n.role, n.rows, n.master = RoleReplica, nil, NoNode
-	case Mark:
+	case Mark, Nudge:
 		for _, r := range n.rows {
 			if v := w.row(s.Node, r); v.Mode == StrictSync && !v.Ghost && !v.Whole() {
 				n.stuck = true
@@ -151,6 +166,10 @@ func (w *world) do(s Step) Failure {
 		}
 		n.stuck = false
 		w.writes++
+		for o, late := range n.straggles {
+			late.rested = w.rec.Stage != Serving
+			n.straggles[o] = late
+		}
 	case Register:
 		return w.register(s)
 	case Drop:

@@ -256,7 +256,7 @@ func (w *world) carryOut(step cluster.Step) cluster.Failure {
 		s.rows = append(s.rows, cluster.Replica{Name: node.Name, Node: step.Replica, Address: node.Replication, Mode: step.Mode})
 	case cluster.Drop:
 		s.rows = slices.DeleteFunc(s.rows, func(r cluster.Replica) bool { return r.Name == step.Name })
-	case cluster.Mark:
+	case cluster.Mark, cluster.Nudge:
 		for _, r := range w.sight(step.Node).Replicas {
 			if r.Mode == cluster.StrictSync && r.Status != cluster.Ready {
 				return cluster.Aborted

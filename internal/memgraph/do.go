@@ -37,6 +37,7 @@ var limits = map[cluster.Kind]time.Duration{
 	cluster.Promote:  promoteLimit,
 	cluster.Demote:   demoteLimit,
 	cluster.Mark:     markLimit,
+	cluster.Nudge:    markLimit,
 	cluster.Register: registerLimit,
 	cluster.Drop:     dropLimit,
 }
@@ -94,7 +95,7 @@ func (n *Nodes) do(ctx context.Context, s cluster.Step) (cluster.Failure, error)
 		return cluster.WrongRole, fmt.Errorf("role is %s, not main", role)
 	}
 	switch s.Kind {
-	case cluster.Mark:
+	case cluster.Mark, cluster.Nudge:
 		return l.mark(ctx)
 	case cluster.Register:
 		return n.register(ctx, l, s)

@@ -110,6 +110,7 @@ type row struct {
 	misses int
 	stuck  bool // called replicating after an aborted write
 	failed bool // a write failed because of it, and it was not seen well since
+	asked  bool // a commit has MAIN ask it where it stands
 	gone   bool
 }
 

@@ -58,6 +58,9 @@ func (w *world) commit(p *process, id int) outcome {
 	var waited []*row
 	ready := true
 	for _, r := range p.rows {
+		if r.status == cluster.Invalid && !r.ghost {
+			w.askAfter(p, r)
+		}
 		if r.mode.Waited() && !r.ghost {
 			waited = append(waited, r)
 			ready = ready && r.status == cluster.Ready
@@ -295,12 +298,28 @@ func (w *world) attend(p *process, r *row) {
 	}
 }
 
+// askAfter examines a replica that a commit has found invalid. w.mu is held.
+func (w *world) askAfter(p *process, r *row) {
+	if r.asked {
+		return
+	}
+	r.asked = true
+	w.goes(func() {
+		w.examine(p, r)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		r.asked = false
+	})
+}
+
 // examine compares a replica with its MAIN, and has it catch up.
 func (w *world) examine(p *process, r *row) {
 	w.reach(p, r.node, func(q *process) bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.heartbeat(p, q, r)
+		if r.status == cluster.Invalid && !r.gone {
+			w.heartbeat(p, q, r)
+		}
 		return true
 	})
 	w.catchUp(p, r)

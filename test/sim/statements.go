@@ -69,7 +69,7 @@ func vertices(log []txn) int64 {
 
 // limits are how long a step may take, as the adapter's.
 var limits = map[cluster.Kind]time.Duration{
-	cluster.Promote: 10 * time.Second, cluster.Demote: 15 * time.Second, cluster.Mark: 7 * time.Second,
+	cluster.Promote: 10 * time.Second, cluster.Demote: 15 * time.Second, cluster.Mark: 7 * time.Second, cluster.Nudge: 7 * time.Second,
 	cluster.Register: 8 * time.Second, cluster.Drop: 6 * time.Second,
 }
 
@@ -168,7 +168,7 @@ func (w *world) carryOut(p *process, s cluster.Step) cluster.Failure {
 		return cluster.WrongRole
 	}
 	switch s.Kind {
-	case cluster.Mark:
+	case cluster.Mark, cluster.Nudge:
 		switch w.write(p, 0) {
 		case acked:
 			return 0

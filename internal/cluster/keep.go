@@ -208,8 +208,11 @@ func (in Input) strengthen() (Decision, bool) {
 	}
 	r, _ := in.Nodes[rec.Main].Replica(rec.Seat)
 	s := in.Nodes[rec.Seat]
-	if !r.Mode.Waited() || !r.Whole() || !s.is(RoleReplica) || in.unusable(rec.Seat) != "" || !s.Data.Known {
+	if !r.Mode.Waited() || !r.Whole() || !s.is(RoleReplica) || in.unusable(rec.Seat) != "" {
 		return Decision{}, false
+	}
+	if !s.Data.Known { // it has just been registered; let in, clients would keep it from being whole when looked at
+		return wait("%s has not told yet what data it has as the holder of the seat", in.name(rec.Seat)).within(watchSoon), in.held()
 	}
 	if p, ok := rec.Proof(rec.Seat); ok && p == in.prove(rec.Seat) {
 		return Decision{}, false

@@ -29,6 +29,7 @@ func (in Input) leave() (Decision, bool) {
 // MayStop reports whether node n, which was told to stop, may do so now without anybody
 // noticing, and why, or why not: nobody is led to it, and MAIN does not wait for it.
 func MayStop(rec *Record, n Ordinal) (may bool, why string) {
+	_, promotable := rec.Proof(n)
 	switch {
 	case n == rec.Main:
 		return false, fmt.Sprintf("%s is MAIN (%s)", n, rec.Stage)
@@ -36,6 +37,8 @@ func MayStop(rec *Record, n Ordinal) (may bool, why string) {
 		return false, fmt.Sprintf("%s is to be MAIN, and does not serve yet (%s)", rec.Main, rec.Stage)
 	case n == rec.Seat:
 		return false, fmt.Sprintf("%s is MAIN, and %s its standby", rec.Main, n)
+	case promotable:
+		return false, fmt.Sprintf("%s is MAIN, and waits for %s until %s is proven to hold everything", rec.Main, n, rec.Seat)
 	case slices.Contains(rec.Readers, n):
 		return false, fmt.Sprintf("%s is MAIN, and %s is read from", rec.Main, n)
 	}

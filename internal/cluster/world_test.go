@@ -47,6 +47,7 @@ type server struct {
 	lag        map[Ordinal]int64
 	slow       map[Ordinal]time.Duration // replicas that are a little behind, for so long
 	straggles  map[Ordinal]straggler     // ASYNC replicas that follow a MAIN under load, missing commits
+	untold     bool                      // it was registered and has not told of its data since
 	stuck      bool                      // an aborted write has left its ASYNC replicas replicating
 	master     Ordinal                   // whom a replica obeys
 	born       Role
@@ -97,7 +98,8 @@ func (w *world) look(n Ordinal) Sighting {
 		v.Contact = Silent
 	default:
 		v.Contact, v.Answered, v.Role, v.Version, v.WAL = Answered, w.now, s.role, s.version, s.wal
-		v.Data = Data{Known: true, UUID: s.uuid, Vertices: s.vertices, Mode: s.mode}
+		v.Data = Data{Known: !s.untold, UUID: s.uuid, Vertices: s.vertices, Mode: s.mode}
+		s.untold = false
 		if s.role == RoleMain {
 			v.Listed = true
 			for _, r := range s.rows {
@@ -193,6 +195,7 @@ func (w *world) register(s Step) Failure {
 	}
 	t.master, t.uuid = s.Node, n.uuid
 	t.vertices = n.vertices
+	t.untold, w.sighted[s.Replica].Data = true, Data{} // as the loop has it
 	n.rows = append(n.rows, r)
 	return 0
 }

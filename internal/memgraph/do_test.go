@@ -183,7 +183,7 @@ func TestStepsThatNeedMain(t *testing.T) {
 	f := newFake(t)
 	f.say("SHOW REPLICATION ROLE", roleReply("replica"))
 	n := newNodes(t, Options{}, f.addr, closedPort(t))
-	for _, kind := range []cluster.Kind{cluster.Mark, cluster.Nudge, cluster.Register, cluster.Drop} {
+	for _, kind := range []cluster.Kind{cluster.Mark, cluster.Register, cluster.Drop} {
 		err := n.Do(t.Context(), cluster.Step{Kind: kind, Node: 0, Replica: 1, Name: "mg-1", Mode: cluster.Async})
 		if got := failureOfStep(t, err); got != cluster.WrongRole {
 			t.Errorf("%s on a replica = %v, want wrong role", kind, err)

@@ -82,12 +82,13 @@ type status struct {
 		MasterIndex *int   `json:"masterIndex"`
 		Stage       string `json:"stage"`
 		// Names of pods.
-		Standby string   `json:"standby"`
-		Readers []string `json:"readers"`
+		Standby    string   `json:"standby"`
+		Promotable []string `json:"promotable"`
+		Readers    []string `json:"readers"`
 	} `json:"record"`
 }
 
-// Poll asks for the record, of which Main, Stage, Seat and Readers matter, until the node
+// Poll asks for the record, of which Main, Stage, Seat, Promotable and Readers matter, until the node
 // may stop, and returns why it may.
 func (o Options) Poll(ctx context.Context, ask func(context.Context) (*cluster.Record, error)) string {
 	ctx, stop := context.WithTimeout(ctx, o.Timeout)
@@ -141,6 +142,9 @@ func (s status) record() *cluster.Record {
 	rec.Stage = cluster.Promoting // or another that is not serving
 	if s.Record.Stage == cluster.Serving.String() {
 		rec.Stage = cluster.Serving
+	}
+	for _, name := range s.Record.Promotable {
+		rec.Promotable = append(rec.Promotable, cluster.Proof{Node: ordinal(name)})
 	}
 	for _, name := range s.Record.Readers {
 		rec.Readers = append(rec.Readers, ordinal(name))

@@ -78,6 +78,11 @@ func TestAReplicaStopsWhenNobodyNeedsIt(t *testing.T) {
 	if want := "node 0 is MAIN, and node 11 its standby"; !strings.Contains(log, want) {
 		t.Errorf("said %q, want %q", log, want)
 	}
+	log, _ = wait(t, Options{Node: 1, Timeout: 150 * time.Millisecond},
+		`{"record":{"masterIndex":0,"stage":"serving","standby":"g-2","promotable":["g-1"],"readers":["g-2"]}}`)
+	if want := "node 0 is MAIN, and waits for node 1 until node 2 is proven to hold everything"; !strings.Contains(log, want) {
+		t.Errorf("said %q, want %q", log, want)
+	}
 	log, _ = wait(t, Options{Node: 1, Timeout: 150 * time.Millisecond}, tells("somebody", `"else"`))
 	if log != "node 1 may stop: node 0 is MAIN\n" {
 		t.Errorf("names without a number: said %q", log)

@@ -81,6 +81,7 @@ type Replica struct {
 
 	record   atomic.Pointer[cluster.Record]      // as the watch last had it; nil: none
 	last     atomic.Pointer[cluster.Record]      // the last one that was not nil
+	begun    atomic.Pointer[cluster.Record]      // what this replica, leading, last informed the gateways of; nil: of none
 	snapshot atomic.Pointer[controller.Snapshot] // of the present term; nil: not leading
 	loop     atomic.Pointer[controller.Loop]     // of the present term; nil: not leading
 }
@@ -188,6 +189,9 @@ func (r *Replica) Crash() { r.crash(ErrCrashed) }
 func (r *Replica) follow(rec *cluster.Record, uid string) {
 	r.record.Store(rec)
 	r.heard.Store(true)
+	if rec == nil || uid != r.route.uid { // epochs may begin anew
+		r.begun.Store(nil)
+	}
 	if rec != nil {
 		r.last.Store(rec)
 		r.gateway.Follow(r.route.of(*rec, uid))
@@ -201,21 +205,28 @@ func (r *Replica) follow(rec *cluster.Record, uid string) {
 // current asks whether the record that the gateway goes by is the newest: the API
 // server, and the other controllers if that does not answer. While neither is to be
 // had it is (P9): whoever could change it is as cut off as this replica.
-func (r *Replica) current(ctx context.Context) error {
+func (r *Replica) current(ctx context.Context) error { return r.currentWithin(ctx, currentTimeout) }
+
+// currentWithin is current, with so long for the API server and as long for the others.
+func (r *Replica) currentWithin(ctx context.Context, limit time.Duration) error {
 	known := r.last.Load()
 	if known == nil {
 		return nil
 	}
-	asked, cancel := context.WithTimeout(ctx, currentTimeout)
+	asked, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	rec, _, err := r.opt.Records.Load(asked)
-	switch {
+	switch newest := r.newest(); {
 	case err == nil && rec != nil && (rec.Epoch != known.Epoch || rec.Main != known.Main):
 		return fmt.Errorf("the record names node %d as MAIN of epoch %d by now: the watch is behind", rec.Main, rec.Epoch)
-	case err == nil || r.opt.Peers == nil:
+	case err == nil:
+		return nil
+	case newest > known.Epoch:
+		return fmt.Errorf("this replica has begun epoch %d itself, and the last record from its watch is of epoch %d", newest, known.Epoch)
+	case r.opt.Peers == nil:
 		return nil
 	}
-	asked, cancel = context.WithTimeout(ctx, currentTimeout)
+	asked, cancel = context.WithTimeout(ctx, limit)
 	defer cancel()
 	for _, o := range r.opt.Peers.Ask(asked, known.Main, known.Epoch) {
 		if o.Epoch > known.Epoch {
@@ -225,9 +236,25 @@ func (r *Replica) current(ctx context.Context) error {
 	return nil
 }
 
+// newest is the epoch of the newest record that this replica knows of, 0 for none: a
+// leader may have written one that its watch has not brought.
+func (r *Replica) newest() cluster.Epoch {
+	var newest cluster.Epoch
+	for _, rec := range []*cluster.Record{r.last.Load(), r.begun.Load()} {
+		if rec != nil {
+			newest = max(newest, rec.Epoch)
+		}
+	}
+	return newest
+}
+
 // currentTimeout is how long the API server, and then the other controllers, have to
 // say what is current.
 const currentTimeout = time.Second
+
+// heedTimeout is the same for a replica that another one has told of a newer record: a
+// leader that tells it waits no longer than 400 ms before it promotes.
+const heedTimeout = 150 * time.Millisecond
 
 // term leads until ctx ends.
 func (r *Replica) term(ctx context.Context) {
@@ -250,6 +277,7 @@ func (r *Replica) term(ctx context.Context) {
 // inform has every gateway that answers heed a record of this leader: its own, and those
 // of the other controllers.
 func (r *Replica) inform(ctx context.Context, rec cluster.Record) {
+	r.begun.Store(&rec)
 	if known := r.last.Load(); known != nil && known.Epoch < rec.Epoch {
 		r.doubt()
 	}
@@ -322,17 +350,14 @@ func (r *Replica) Request(q cluster.Request) error {
 // reach it.
 //
 // It is told the epoch of the newest record, 0 if that is not known: if this replica
-// goes by an older one, and its API server says so too, its gateway lets nobody to MAIN
-// any more until the watch has caught up.
+// goes by an older one, and its API server says so too, or another replica if that does not
+// answer, its gateway lets nobody to MAIN any more until the watch has caught up.
 func (r *Replica) Opinion(ctx context.Context, n cluster.Ordinal, newest cluster.Epoch) cluster.Opinion {
-	if known := r.last.Load(); known != nil && known.Epoch < newest && r.current(ctx) != nil {
+	if known := r.last.Load(); known != nil && known.Epoch < newest && r.currentWithin(ctx, heedTimeout) != nil {
 		r.doubt()
 	}
-	o := cluster.Opinion{From: r.opt.Identity, Contact: r.nodes.Look(ctx, n).Contact}
-	if rec := r.last.Load(); rec != nil {
-		o.Epoch = rec.Epoch
-	}
-	return o
+	contact := r.nodes.Look(ctx, n).Contact
+	return cluster.Opinion{From: r.opt.Identity, Contact: contact, Epoch: r.newest()}
 }
 
 // Status is how a replica stands at one moment.

@@ -31,6 +31,7 @@ func TestCurrent(t *testing.T) {
 		stored cluster.Epoch
 		cut    bool
 		peer   seen
+		begun  cluster.Epoch // by this replica; 0: none
 		ok     bool
 	}{
 		"as known":                      {stored: 3, peer: 9, ok: true},
@@ -38,6 +39,8 @@ func TestCurrent(t *testing.T) {
 		"cut off, and a peer knows":     {stored: 4, cut: true, peer: 4},
 		"cut off, and nobody knows":     {stored: 4, cut: true, peer: 3, ok: true},
 		"cut off, and a peer is behind": {stored: 4, cut: true, peer: 0, ok: true},
+		"cut off, and it began it":      {stored: 4, cut: true, peer: 3, begun: 4},
+		"as known, and it began more":   {stored: 3, peer: 3, begun: 4, ok: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objects := inmemory.New()
@@ -52,6 +55,9 @@ func TestCurrent(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.last.Store(&cluster.Record{Epoch: 3})
+			if c.begun > 0 {
+				r.begun.Store(&cluster.Record{Epoch: c.begun})
+			}
 			if err := r.current(t.Context()); (err == nil) != c.ok {
 				t.Errorf("current: %v, want it to be so %t", err, c.ok)
 			}
@@ -93,4 +99,33 @@ func TestInform(t *testing.T) {
 			t.Errorf("with a record of epoch %d: own gateway doubted %d times, others told of nodes %v, epochs %v; want %d, [1], [4]", known, doubted, others.node, others.epoch, doubts)
 		}
 	}
+}
+
+// A leader that has begun a reign says so to whoever asks, though its own watch has not
+// brought it: while the API server is away nobody else can. A record that was created
+// anew begins at epoch 1.
+func TestBegunIsKnown(t *testing.T) {
+	r, err := New(options(t, "a", inmemory.New(), down(t, 2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.doubt = func() {}
+	check := func(what string, want cluster.Epoch) {
+		t.Helper()
+		if got := r.Opinion(t.Context(), 0, 0).Epoch; got != want {
+			t.Errorf("%s: epoch %d, want %d", what, got, want)
+		}
+	}
+	check("before anything", 0)
+	r.follow(&cluster.Record{Epoch: 3}, "uid-1")
+	check("after the watch", 3)
+	r.inform(t.Context(), cluster.Record{Epoch: 4})
+	check("after the promotion began", 4)
+	r.follow(&cluster.Record{Epoch: 3}, "uid-1")
+	check("after an older word of the watch", 4)
+	r.follow(&cluster.Record{Epoch: 1}, "uid-2")
+	check("after the record was created anew", 1)
+	r.inform(t.Context(), cluster.Record{Epoch: 2})
+	r.follow(nil, "")
+	check("after it was deleted", 1)
 }

@@ -14,6 +14,13 @@ const (
 	maxPause    = time.Second
 )
 
+// How long the API server, and then the others, have to say whether a route is the newest;
+// heedTimeout for a gateway that was told of a newer one.
+const (
+	currentTimeout = time.Second
+	heedTimeout    = 150 * time.Millisecond
+)
+
 // gate is the gateway of one controller process: it lets clients to the MAIN of the
 // record, as the watch brings it, after asking MAIN itself, and cuts them when the
 // reign or the process ends. It is guarded by world.mu.
@@ -24,6 +31,7 @@ type gate struct {
 	uid     string
 	base    uint64
 	epoch   uint64 // of the route: only ever grows
+	begun   uint64 // of the route of a reign that this controller has begun
 	paused  time.Time
 	main    *process // the one that said it is MAIN; nil: clients are held
 	broken  uint64   // the epoch in which a MAIN has ended
@@ -65,6 +73,9 @@ func (g *gate) follow(rec *cluster.Record, uid string) {
 	defer w.mu.Unlock()
 	if rec == nil || g.shut {
 		return
+	}
+	if uid != g.uid {
+		g.begun = 0
 	}
 	base := g.base
 	if uid != g.uid && uint64(rec.Epoch)+base < g.epoch {
@@ -175,7 +186,7 @@ func (g *gate) current(ctx context.Context) bool {
 	w.mu.Lock()
 	again := g.broken == g.epoch
 	w.mu.Unlock()
-	return !again || g.newest(ctx)
+	return !again || g.newest(ctx, currentTimeout)
 }
 
 // doubt lets go of MAIN as if it had ended. w.mu is held.
@@ -187,13 +198,13 @@ func (g *gate) doubt() {
 
 // newest asks whether the route is the newest: the API server, and the other
 // controllers while that does not answer.
-func (g *gate) newest(ctx context.Context) bool {
+func (g *gate) newest(ctx context.Context, limit time.Duration) bool {
 	w := g.c.w
 	w.mu.Lock()
 	epoch := g.epoch
 	w.mu.Unlock()
 	same := true
-	asked, cancel := context.WithTimeout(ctx, time.Second)
+	asked, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := g.c.call(asked, func() error {
 		w.mu.Lock()
@@ -207,7 +218,8 @@ func (g *gate) newest(ctx context.Context) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, o := range w.replicas {
-		if o != g.c && o.up && !o.frozen && o.gate != nil && w.linked(g.c.party(), o.party()) && o.gate.epoch > epoch {
+		asks := o == g.c || o.up && !o.frozen && o.gate != nil && w.linked(g.c.party(), o.party())
+		if asks && max(o.gate.epoch, o.gate.begun) > epoch {
 			return false
 		}
 	}

@@ -115,13 +115,15 @@ func (w *world) everywhere(id int) bool {
 	return w.rec == nil || !slices.ContainsFunc(w.rec.Promotable, func(p cluster.Proof) bool { return !w.nodes[p.Node].disk.holds(id) })
 }
 
-// answered notes, when MAIN answers that a write is done, whether nobody else holds it. The
-// answer may be on its way for long, and the others may lose it meanwhile.
+// answered notes, when MAIN answers that a write is done, whether nobody else holds it, but
+// for what STRICT_SYNC leaves open. The answer may be on its way for long, and the others
+// may lose it meanwhile, or get it.
 func (w *world) answered(id int, p *process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !slices.ContainsFunc(w.nodes, func(n *node) bool { return n != p.node && n.disk.holds(id) }) {
-		w.lone[id] = time.Since(w.lostAt) > 50*time.Millisecond
+		w.lone[id] = !w.residue[id] && time.Since(w.lostAt) > 50*time.Millisecond
+		w.tell("node %d, as %s, says that write %d is done, and nobody else holds it", p.node.number, p.id, id)
 	}
 }
 

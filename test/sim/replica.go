@@ -295,7 +295,9 @@ func (p platform) Restart(ctx context.Context, n cluster.Ordinal) error {
 // inform tells all gateways of a record of this leader, its own without asking anybody.
 func (c *replica) inform(ctx context.Context, rec cluster.Record) {
 	c.w.mu.Lock()
-	if g := c.gate; g.rec != nil && g.rec.Epoch < rec.Epoch {
+	g := c.gate
+	g.begun = max(g.begun, g.base+uint64(rec.Epoch))
+	if g.rec != nil && g.rec.Epoch < rec.Epoch {
 		g.doubt()
 	}
 	c.w.mu.Unlock()
@@ -308,7 +310,7 @@ func (c *replica) heed(ctx context.Context, newest cluster.Epoch) {
 	g := c.gate
 	behind := g.rec != nil && g.rec.Epoch < newest
 	c.w.mu.Unlock()
-	if !behind || g.newest(ctx) {
+	if !behind || g.newest(ctx, heedTimeout) {
 		return
 	}
 	c.w.mu.Lock()

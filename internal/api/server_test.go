@@ -27,6 +27,9 @@ func (p posed) Opinion(_ context.Context, n cluster.Ordinal, newest cluster.Epoc
 	if newest == 8 {
 		return cluster.Opinion{From: "told"}
 	}
+	if n == cluster.NoNode {
+		return cluster.Opinion{From: p.is.Identity, Epoch: 7}
+	}
 	return cluster.Opinion{From: p.is.Identity, Contact: []cluster.Contact{cluster.Answered, cluster.Refused}[n], Epoch: 7}
 }
 
@@ -144,6 +147,12 @@ func TestOpinion(t *testing.T) {
 	}
 	if _, body := ask(t, app.Status{}, "/api/v1/opinion?node=1&epoch=8"); !strings.Contains(body, "told") {
 		t.Errorf("opinion of one that is told of epoch 8: %s", body)
+	}
+	if _, body := ask(t, app.Status{}, "/api/v1/opinion?node=1&epoch=8&look=no"); !strings.Contains(body, `"not probed"`) || strings.Contains(body, "told") || !strings.Contains(body, `"epoch": 7`) {
+		t.Errorf("opinion without a look: %s", body)
+	}
+	if code, body := ask(t, app.Status{}, "/api/v1/opinion?node=1&look=yes"); code != http.StatusBadRequest || !strings.Contains(body, `look="yes"`) {
+		t.Errorf("opinion with a look that is not known: %d %s", code, body)
 	}
 	for _, bad := range []string{"-1", "many", "1e3", "99999999999999999999"} {
 		code, body := ask(t, app.Status{}, "/api/v1/opinion?node=1&epoch="+bad)

@@ -189,7 +189,7 @@ func (r *Replica) Crash() { r.crash(ErrCrashed) }
 func (r *Replica) follow(rec *cluster.Record, uid string) {
 	r.record.Store(rec)
 	r.heard.Store(true)
-	if rec == nil || uid != r.route.uid { // epochs may begin anew
+	if rec == nil || uid != r.route.uid && r.route.uid != "" { // epochs may begin anew
 		r.begun.Store(nil)
 	}
 	if rec != nil {
@@ -207,30 +207,38 @@ func (r *Replica) follow(rec *cluster.Record, uid string) {
 // had it is (P9): whoever could change it is as cut off as this replica.
 func (r *Replica) current(ctx context.Context) error { return r.currentWithin(ctx, currentTimeout) }
 
-// currentWithin is current, with so long for the API server and as long for the others.
+// currentWithin is current, with so long for all whom it asks.
 func (r *Replica) currentWithin(ctx context.Context, limit time.Duration) error {
 	known := r.last.Load()
 	if known == nil {
 		return nil
 	}
-	asked, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	rec, _, err := r.opt.Records.Load(asked)
-	switch newest := r.newest(); {
-	case err == nil && rec != nil && (rec.Epoch != known.Epoch || rec.Main != known.Main):
+	others := make(chan error, 1)
+	go func() { others <- r.outdated(ctx, known.Epoch) }()
+	rec, _, err := r.opt.Records.Load(ctx)
+	switch {
+	case err != nil:
+		return <-others
+	case rec != nil && (rec.Epoch != known.Epoch || rec.Main != known.Main):
 		return fmt.Errorf("the record names node %d as MAIN of epoch %d by now: the watch is behind", rec.Main, rec.Epoch)
-	case err == nil:
-		return nil
-	case newest > known.Epoch:
-		return fmt.Errorf("this replica has begun epoch %d itself, and the last record from its watch is of epoch %d", newest, known.Epoch)
-	case r.opt.Peers == nil:
+	}
+	return nil
+}
+
+// outdated says who knows of a later epoch than the known one: this replica itself, or
+// another one. It returns nil if nobody does who answers before ctx ends.
+func (r *Replica) outdated(ctx context.Context, known cluster.Epoch) error {
+	if newest := r.newest(); newest > known {
+		return fmt.Errorf("this replica has begun epoch %d itself, and the last record from its watch is of epoch %d", newest, known)
+	}
+	if r.opt.Peers == nil {
 		return nil
 	}
-	asked, cancel = context.WithTimeout(ctx, limit)
-	defer cancel()
-	for _, o := range r.opt.Peers.Ask(asked, known.Main, known.Epoch) {
-		if o.Epoch > known.Epoch {
-			return fmt.Errorf("%s has seen epoch %d, and the last record here is of epoch %d: this replica is cut off from the API server", o.From, o.Epoch, known.Epoch)
+	for _, o := range r.opt.Peers.Ask(ctx, cluster.NoNode, 0) {
+		if o.Epoch > known {
+			return fmt.Errorf("%s has seen epoch %d, and the last record here is of epoch %d: this replica is cut off from the API server", o.From, o.Epoch, known)
 		}
 	}
 	return nil
@@ -248,13 +256,13 @@ func (r *Replica) newest() cluster.Epoch {
 	return newest
 }
 
-// currentTimeout is how long the API server, and then the other controllers, have to
-// say what is current.
-const currentTimeout = time.Second
-
-// heedTimeout is the same for a replica that another one has told of a newer record: a
-// leader that tells it waits no longer than 400 ms before it promotes.
-const heedTimeout = 150 * time.Millisecond
+// How long the API server and the other controllers have to say what is current.
+// heedTimeout is for a replica that another one has told of a newer record: a leader that
+// tells it waits no longer than 400 ms before it promotes.
+const (
+	currentTimeout = time.Second
+	heedTimeout    = 350 * time.Millisecond
+)
 
 // term leads until ctx ends.
 func (r *Replica) term(ctx context.Context) {
@@ -346,8 +354,9 @@ func (r *Replica) Request(q cluster.Request) error {
 	return nil
 }
 
-// Opinion says how this replica sees node n now, for a leader that does not
-// reach it.
+// Opinion says how this replica sees node n now, for a leader that does not reach it, and
+// of which epoch the newest record is that it knows of. With NoNode it says that alone, at
+// once.
 //
 // It is told the epoch of the newest record, 0 if that is not known: if this replica
 // goes by an older one, and its API server says so too, or another replica if that does not
@@ -356,8 +365,12 @@ func (r *Replica) Opinion(ctx context.Context, n cluster.Ordinal, newest cluster
 	if known := r.last.Load(); known != nil && known.Epoch < newest && r.currentWithin(ctx, heedTimeout) != nil {
 		r.doubt()
 	}
-	contact := r.nodes.Look(ctx, n).Contact
-	return cluster.Opinion{From: r.opt.Identity, Contact: contact, Epoch: r.newest()}
+	o := cluster.Opinion{From: r.opt.Identity, Contact: cluster.NotProbed}
+	if n != cluster.NoNode {
+		o.Contact = r.nodes.Look(ctx, n).Contact
+	}
+	o.Epoch = r.newest()
+	return o
 }
 
 // Status is how a replica stands at one moment.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"memgraph-controller/internal/cluster"
 	"memgraph-controller/internal/inmemory"
@@ -20,7 +22,10 @@ func (cutOff) Load(context.Context) (*cluster.Record, string, error) {
 // seen is the epoch that another controller has seen.
 type seen cluster.Epoch
 
-func (e seen) Ask(context.Context, cluster.Ordinal, cluster.Epoch) []cluster.Opinion {
+func (e seen) Ask(_ context.Context, n cluster.Ordinal, newest cluster.Epoch) []cluster.Opinion {
+	if n != cluster.NoNode || newest != 0 {
+		return nil // who is only asked for the epoch must not look, nor ask others
+	}
 	return []cluster.Opinion{{From: "b", Epoch: cluster.Epoch(e)}}
 }
 
@@ -128,4 +133,54 @@ func TestBegunIsKnown(t *testing.T) {
 	r.inform(t.Context(), cluster.Record{Epoch: 2})
 	r.follow(nil, "")
 	check("after it was deleted", 1)
+}
+
+// slow answers with epoch 4, so late, as the API server and as another controller.
+type slow struct {
+	Records
+	by time.Duration
+}
+
+func (s slow) wait(ctx context.Context) error {
+	select {
+	case <-time.After(s.by):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s slow) Load(ctx context.Context) (*cluster.Record, string, error) {
+	return &cluster.Record{Epoch: 4}, "1", s.wait(ctx)
+}
+
+func (s slow) Ask(ctx context.Context, _ cluster.Ordinal, _ cluster.Epoch) []cluster.Opinion {
+	if s.wait(ctx) != nil {
+		return nil
+	}
+	return []cluster.Opinion{{From: "b", Epoch: 4}}
+}
+
+// A leader promotes 0.4 s after it has told of the new reign. One that is told asks the API
+// server and the others at the same time, and heeds it before that if either says so.
+func TestHeedsInTime(t *testing.T) {
+	const never = time.Hour
+	for name, c := range map[string]struct{ api, peer time.Duration }{
+		"a slow API server, nobody else":          {250 * time.Millisecond, never},
+		"no API server, another that is slow":     {never, 250 * time.Millisecond},
+		"a slow API server, another that is slow": {250 * time.Millisecond, 300 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &Replica{opt: Options{Identity: "a", Records: slow{by: c.api}, Peers: slow{by: c.peer}}}
+				r.last.Store(&cluster.Record{Epoch: 3})
+				began, doubted := time.Now(), never
+				r.doubt = func() { doubted = time.Since(began) }
+				r.Opinion(t.Context(), cluster.NoNode, 4)
+				if doubted >= 400*time.Millisecond {
+					t.Errorf("doubted after %s; want it before 0.4 s", doubted)
+				}
+			})
+		})
+	}
 }

@@ -94,7 +94,7 @@ func (in Input) recordConditions(add func(string, Severity, Ordinal, string, ...
 			add("ForeignReplica", Warning, NoNode, "MAIN has a replica %s at %s that is no node of this cluster; drop it if nobody needs it", r.Name, r.Address)
 		case r.ahead(in.Now):
 			add("Ahead", Alarm, r.Node, "%s is %d timestamps ahead of MAIN: MAIN may have lost writes; nothing is repaired automatically", in.name(r.Node), r.Behind)
-		case r.Status == Invalid && in.Nodes[r.Node].is(RoleReplica) && in.Now.Sub(r.Since) >= healAfter:
+		case r.Status == Invalid && !r.moves(in.Now, followFor) && in.Nodes[r.Node].is(RoleReplica) && in.Now.Sub(r.Since) >= healAfter:
 			add("Estranged", Warning, r.Node, "%s answers, but MAIN does not reach it as a replica", in.name(r.Node))
 		}
 	}

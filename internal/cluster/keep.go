@@ -264,8 +264,9 @@ func (in Input) refresh() (Decision, bool) {
 		return Decision{}, false
 	}
 	for _, n := range in.others(rec.Main) {
-		if in.eligible(n) && !in.near(n) && !in.refusedTwice(n) {
-			return Decision{}, false // several restarts, one refresh
+		r, _ := in.Nodes[rec.Main].Replica(n)
+		if in.eligible(n) && (!in.near(n) || r.Status == Invalid) && !in.refusedTwice(n) {
+			return Decision{}, false // several restarts, one refresh; and to step down beside one that is cut off takes 10 s
 		}
 	}
 	if in.Now.Sub(in.began()) < refreshRest || in.Now.Sub(rec.LastUpdated) < rest || !in.rested() {
@@ -335,7 +336,8 @@ func (in Input) list(nodes []Ordinal) string {
 
 // readers returns the replicas that may be read from; one that was told to stop is left
 // while it can still end what it has begun. That a replica is called invalid or
-// recovering does not count against it while it follows, nor for a short spell.
+// recovering does not count against it while it moves, nor for a short spell. One that
+// has nothing of MAIN yet, or copies all of it for the first time, is not read from.
 func (in Input) readers() []Ordinal {
 	var list []Ordinal
 	for _, n := range in.others(in.Record.Main) {
@@ -344,9 +346,15 @@ func (in Input) readers() []Ordinal {
 		if !ok || r.Ghost || !s.is(RoleReplica) || s.Leaving || in.unusable(n) != "" || in.replaced(n) || in.stale(r) || r.ahead(in.Now) {
 			continue
 		}
-		spell := slices.Contains(in.Record.Readers, n) && in.Now.Sub(r.Since) < followFor
-		if r.follows(in.Now) || spell && (r.Status == Invalid || r.Status == Recovering) {
+		was := slices.Contains(in.Record.Readers, n)
+		spell := in.Now.Sub(r.Since) < followFor || !r.Grew.IsZero() && in.Now.Sub(r.Grew) < 2*followFor
+		switch r.Status {
+		case Ready, Replicating:
 			list = append(list, n)
+		case Invalid, Recovering:
+			if was && spell && r.TS > 0 || r.Status == Invalid && r.moves(in.Now, oftenFor) {
+				list = append(list, n)
+			}
 		}
 	}
 	return list

@@ -110,9 +110,14 @@ const (
 	// hungAfter is how long after MAIN counts as lost its process is restarted, if
 	// nobody can follow it.
 	hungAfter = 12 * time.Second
-	// followFor is how long a replica that MAIN calls invalid or recovering counts as one
-	// that follows after it was last seen to move.
+	// oftenFor is how often a replica that MAIN calls invalid or recovering must be seen to
+	// move, two looks a second, to be read from or to be given the seat; followFor how
+	// often to be still given it, and twice that to be still read from.
+	oftenFor  = 1500 * time.Millisecond
 	followFor = 2 * time.Second
+	// nudgeEvery is how often in a quiesce MAIN is made to look at a replica that it calls
+	// invalid: what it then lacks arrives within some milliseconds, or not soon.
+	nudgeEvery = 100 * time.Millisecond
 	// aheadFor is how long a replica must be ahead of MAIN before it is an alarm.
 	aheadFor = 2 * time.Second
 	// seatGap is how many timestamps an ASYNC replica may be behind under load

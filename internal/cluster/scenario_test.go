@@ -16,10 +16,10 @@ import (
 // promise.
 //
 // Commands: cluster N (fresh, settled), nodes N (fresh, undecided); crash, up, leave, silent, speak, wipe,
-// restart, reboot, diverge, unregister, write, data, lag, slow, straggle, say, set, opinions change the world; policy turns a knob; fail STEP FAILURES makes a
+// restart, reboot, diverge, unregister, write, data, lag, slow, tells, halts, mute, say, set, opinions change the world; policy turns a knob; fail STEP FAILURES makes a
 // step fail; record KEY=VALUE… writes a record by hand, forget deletes it; lead starts a new term;
 // request asks for something (a second one at once, if nothing was decided since); settle D decides and acts for D and prints all of it; wait D lets time pass
-// undecided; status prints record, roles and conditions.
+// undecided; status prints record, roles and conditions, readers who is read from.
 func TestScenarios(t *testing.T) {
 	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) {
 		var w *world
@@ -113,10 +113,29 @@ func (w *world) command(d *datadriven.TestData) error {
 		for _, s := range w.nodes {
 			s.lag[Ordinal(n)] = v
 		}
-	case "straggle":
-		for _, s := range w.nodes {
-			s.straggles[Ordinal(n)] = straggler{}
+	case "tells": // what any MAIN says of an ASYNC replica: tells N STATUS BEHIND EVERY [heals]
+		behind, err := strconv.ParseInt(word(2), 10, 64)
+		if err != nil {
+			return err
 		}
+		every, err := time.ParseDuration(word(3))
+		if err != nil {
+			return err
+		}
+		for _, s := range w.nodes {
+			s.tells[Ordinal(n)] = telling{status: map[string]Status{"invalid": Invalid, "recovery": Recovering}[word(1)],
+				behind: behind, every: every, since: w.now, heals: word(4) == "heals"}
+		}
+	case "halts": // from now on its timestamp stays
+		for _, s := range w.nodes {
+			say := s.tells[Ordinal(n)]
+			say.until = w.now
+			s.tells[Ordinal(n)] = say
+		}
+	case "readers":
+		fmt.Fprintf(&w.out, "%v\n", w.rec.Readers)
+	case "mute":
+		w.nodes[n].mute = true
 	case "slow":
 		by, err := time.ParseDuration(word(1))
 		if err != nil {

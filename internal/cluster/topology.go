@@ -71,7 +71,7 @@ func (in Input) wrong(r Replica) string {
 		return "MAIN says " + node.Name + " has diverged"
 	case s.is(RoleReplica) && in.replaced(r.Node):
 		return node.Name + " holds another database than MAIN, which has not noticed: its volume was wiped or replaced"
-	case r.Status == Invalid && !r.follows(in.Now) && s.is(RoleReplica) && in.Now.Sub(later(r.Since, s.Since)) >= healAfter && in.estranged(r.Node):
+	case r.Status == Invalid && !r.moves(in.Now, followFor) && s.is(RoleReplica) && in.Now.Sub(later(r.Since, s.Since)) >= healAfter && in.estranged(r.Node):
 		return node.Name + " has restarted and does not know its MAIN any more"
 	case in.stolen(r):
 		return node.Name + " obeys another node that was MAIN until a moment ago"
@@ -122,7 +122,7 @@ func (in Input) estranged(n Ordinal) bool {
 // was reached after that, it is the network, and before 3.10 a DROP of a replica that is
 // cut off hangs (recorded on 3.6.2).
 func (in Input) stolen(r Replica) bool {
-	if r.Status != Invalid || r.follows(in.Now) || !in.Nodes[r.Node].is(RoleReplica) || in.Now.Sub(later(r.Since, in.Nodes[r.Node].Since)) < healAfter {
+	if r.Status != Invalid || r.moves(in.Now, followFor) || !in.Nodes[r.Node].is(RoleReplica) || in.Now.Sub(later(r.Since, in.Nodes[r.Node].Since)) < healAfter {
 		return false
 	}
 	a, tried := in.registered(r.Node) // or before this term
@@ -181,14 +181,32 @@ func (in Input) takeSeat() (Decision, bool) {
 
 // nudge has MAIN look, while new work is held, at a replica that it calls invalid. A
 // commit does that (source of 3.6.2); the next ping, up to a second away, would come when
-// work is let in again.
+// work is let in again. At the end of a vain quiesce it is done in any case: see vain.
 func (in Input) nudge(r Replica) (Decision, bool) {
-	step := Step{Kind: Nudge, Node: in.Record.Main, Epoch: in.Record.Epoch, Replica: r.Node}
-	lately := in.Now.Sub(in.Attempts[step].At) < settleFor
-	if in.Record.Stage != Quiescing || r.Status != Invalid || lately || in.blocked() {
+	step := in.nudging(r.Node)
+	held := in.Now.Sub(in.Quiesced)
+	late := held > in.Policy.QuiesceFor-nudgeEvery && held <= in.Policy.QuiesceFor
+	lately := in.Now.Sub(in.Attempts[step].At) < nudgeEvery
+	if !in.held() || r.Status != Invalid && !late || lately || in.blocked() {
 		return Decision{}, false
 	}
-	return in.attempt(step, "a write has %s look at %s, which it calls invalid", in.name(step.Node), in.name(r.Node))
+	return in.attempt(step, "a write has %s look at %s, which it calls %s", in.name(step.Node), in.name(r.Node), r.Status)
+}
+
+func (in Input) nudging(n Ordinal) Step {
+	return Step{Kind: Nudge, Node: in.Record.Main, Epoch: in.Record.Epoch, Replica: n}
+}
+
+// vain reports whether new work was held for node n, which misses commits under load, and
+// it did not catch up meanwhile. Then it is left alone, for longer each time.
+func (in Input) vain(n Ordinal) bool {
+	a, tried := in.Attempts[in.nudging(n)]
+	seat := in.Attempts[in.registration(n, in.Nodes[in.Record.Main].Version.SeatMode())]
+	if !tried || in.Record.Stage == Quiescing && n == in.Record.Seat || seat.At.After(a.At) {
+		return false
+	}
+	each := max(1, int(in.Policy.QuiesceFor/nudgeEvery))
+	return in.Now.Sub(a.At) < min(rest<<min(max(1, a.Tries/each), 6), time.Minute)
 }
 
 // lapsed reports whether replica r had the seat, and MAIN does not reach it: nothing says
@@ -340,13 +358,20 @@ func (in Input) stranger(n Ordinal) bool {
 
 // near reports whether node n follows MAIN closely enough to be worth a seat.
 // Under load an ASYNC replica is rarely ready (recorded on 3.6.2); the distance
-// counts, not the word.
+// counts, and that it moves, not the word. Where MAIN refuses writes nothing moves.
 func (in Input) near(n Ordinal) bool {
 	r, ok := in.Nodes[in.Record.Main].Replica(n)
 	if !ok || r.Ghost || r.Behind > 0 || r.Behind < -seatGap {
 		return false
 	}
-	return r.Status == Recovering || r.follows(in.Now)
+	if r.Status == Ready || r.Status == Replicating {
+		return true
+	}
+	often := oftenFor
+	if n == in.Record.Seat {
+		often = followFor
+	}
+	return r.moves(in.Now, often) && !in.refusing() && !in.vain(n)
 }
 
 // refused reports whether MAIN has refused the process that node n runs now

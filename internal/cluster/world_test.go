@@ -46,18 +46,23 @@ type server struct {
 	rows       []Replica
 	lag        map[Ordinal]int64
 	slow       map[Ordinal]time.Duration // replicas that are a little behind, for so long
-	straggles  map[Ordinal]straggler     // ASYNC replicas that follow a MAIN under load, missing commits
+	tells      map[Ordinal]telling       // what it says of ASYNC replicas, whatever is so
 	untold     bool                      // it was registered and has not told of its data since
+	mute       bool                      // it does not tell of its data
 	stuck      bool                      // an aborted write has left its ASYNC replicas replicating
 	master     Ordinal                   // whom a replica obeys
 	born       Role
 }
 
-// straggler is an ASYNC replica that misses commits and gets them later: MAIN calls it
-// invalid whenever it is looked at, until a write that no other follows at once.
-type straggler struct {
-	ts     int64 // what it had before work was held
-	rested bool
+// telling is what a MAIN says of an ASYNC replica. The timestamp grows from 1000 on.
+type telling struct {
+	status Status
+	behind int64
+	every  time.Duration // how often the timestamp grows; 0: it is 0
+	since  time.Time
+	until  time.Time // when it ceased to grow; zero: not yet
+	heals  bool      // it gets all that MAIN has with a write while work is held
+	healed bool
 }
 
 func newWorld(n int) *world {
@@ -65,7 +70,7 @@ func newWorld(n int) *world {
 	w.term = w.now
 	for i := range n {
 		w.topology = append(w.topology, Node{Name: fmt.Sprintf("memgraph-%d", i), Bolt: fmt.Sprintf("10.0.0.%d:7687", i), Replication: fmt.Sprintf("10.0.0.%d:10000", i)})
-		w.nodes = append(w.nodes, &server{up: true, runs: 1, boot: "b1", role: RoleReplica, born: RoleReplica, uuid: fmt.Sprintf("u%d", i), version: Version{3, 12, 0}, wal: Yes, mode: "IN_MEMORY_TRANSACTIONAL", lag: map[Ordinal]int64{}, slow: map[Ordinal]time.Duration{}, straggles: map[Ordinal]straggler{}, master: NoNode})
+		w.nodes = append(w.nodes, &server{up: true, runs: 1, boot: "b1", role: RoleReplica, born: RoleReplica, uuid: fmt.Sprintf("u%d", i), version: Version{3, 12, 0}, wal: Yes, mode: "IN_MEMORY_TRANSACTIONAL", lag: map[Ordinal]int64{}, slow: map[Ordinal]time.Duration{}, tells: map[Ordinal]telling{}, master: NoNode})
 	}
 	w.sighted = make([]Sighting, n)
 	for i := range w.sighted { // they have answered for long
@@ -98,7 +103,7 @@ func (w *world) look(n Ordinal) Sighting {
 		v.Contact = Silent
 	default:
 		v.Contact, v.Answered, v.Role, v.Version, v.WAL = Answered, w.now, s.role, s.version, s.wal
-		v.Data = Data{Known: !s.untold, UUID: s.uuid, Vertices: s.vertices, Mode: s.mode}
+		v.Data = Data{Known: !s.untold && !s.mute, UUID: s.uuid, Vertices: s.vertices, Mode: s.mode}
 		s.untold = false
 		if s.role == RoleMain {
 			v.Listed = true
@@ -115,17 +120,16 @@ func (w *world) row(n Ordinal, r Replica) Replica {
 	if r.Ghost || r.Node == NoNode || r.Status == Diverged {
 		return r
 	}
+	r.TS = 1
 	t := w.nodes[r.Node]
-	late, straggles := w.nodes[n].straggles[r.Node]
+	say, told := w.nodes[n].tells[r.Node]
 	switch {
 	case !t.up || t.silent || t.role != RoleReplica || t.master != n:
 		r.Status = Invalid
-	case straggles && r.Mode == Async && (w.rec.Stage == Serving || !late.rested):
-		if w.rec.Stage == Serving {
-			late = straggler{ts: w.now.UnixMilli()}
-			w.nodes[n].straggles[r.Node] = late
-		}
-		r.Status, r.TS, r.Behind = Invalid, late.ts, -5
+	case told && r.Mode == Async && (!say.healed || w.rec.Stage == Serving):
+		say.healed = false
+		w.nodes[n].tells[r.Node] = say
+		r.Status, r.Behind, r.TS = say.status, say.behind, say.ts(w.now)
 	case w.nodes[n].lag[r.Node] > 0:
 		r.Status, r.Behind = Ready, w.nodes[n].lag[r.Node]
 	case w.nodes[n].lag[r.Node] < 0:
@@ -138,6 +142,17 @@ func (w *world) row(n Ordinal, r Replica) Replica {
 		r.Status = Ready
 	}
 	return r
+}
+
+// ts is the timestamp at a moment.
+func (t telling) ts(now time.Time) int64 {
+	switch {
+	case t.every == 0:
+		return 0
+	case !t.until.IsZero():
+		now = t.until
+	}
+	return 1000 + int64(now.Sub(t.since)/t.every)
 }
 
 // do carries out a step on the model.
@@ -168,9 +183,9 @@ func (w *world) do(s Step) Failure {
 		}
 		n.stuck = false
 		w.writes++
-		for o, late := range n.straggles {
-			late.rested = w.rec.Stage != Serving
-			n.straggles[o] = late
+		for o, say := range n.tells {
+			say.healed = say.heals && w.rec.Stage != Serving
+			n.tells[o] = say
 		}
 	case Register:
 		return w.register(s)

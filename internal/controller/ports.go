@@ -138,6 +138,7 @@ func (Uncounted) Unprotected(time.Duration) {}
 type Peers interface {
 	// Ask returns what those that answer within ctx see of node n. They are told that
 	// there is a record of epoch newest: one that goes by an older one and hears the
-	// same from the API server lets no client to its MAIN before it answers.
+	// same from the API server lets no client to its MAIN before it answers. With NoNode
+	// nobody looks at anything: it is only asked which record is the newest.
 	Ask(ctx context.Context, n cluster.Ordinal, newest cluster.Epoch) []cluster.Opinion
 }

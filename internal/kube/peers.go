@@ -113,6 +113,9 @@ func (p *Peers) Ask(ctx context.Context, n cluster.Ordinal, newest cluster.Epoch
 
 func (p *Peers) ask(ctx context.Context, addr string, n cluster.Ordinal, newest cluster.Epoch) (cluster.Opinion, error) {
 	url := fmt.Sprintf("http://%s/api/v1/opinion?node=%d&epoch=%d", addr, n, newest)
+	if n == cluster.NoNode { // a controller of an older version looks even so
+		url = fmt.Sprintf("http://%s/api/v1/opinion?node=0&look=no&epoch=%d", addr, newest)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return cluster.Opinion{}, fmt.Errorf("ask %s: %w", addr, err)

@@ -102,8 +102,13 @@ func TestAskHearsThoseThatAnswer(t *testing.T) {
 	}
 	say := func(text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != "/api/v1/opinion" || r.URL.Query().Get("node") != "2" {
-				t.Errorf("asked for %s; want the opinion of node 2", r.URL)
+			q := r.URL.Query()
+			of2, ofNone := q.Get("node") == "2" && q.Get("epoch") == "9", q.Get("node") == "0" && q.Get("look") == "no"
+			if r.URL.Path != "/api/v1/opinion" || !of2 && !ofNone {
+				t.Errorf("asked for %s; want the opinion of node 2, or one without a look", r.URL)
+			}
+			if ofNone {
+				text = strings.Replace(text, "silent", "not probed", 1)
 			}
 			fmt.Fprint(w, text)
 		}
@@ -138,6 +143,11 @@ func TestAskHearsThoseThatAnswer(t *testing.T) {
 	}
 	if len(heard) != 2 || heard["b"] != cluster.Silent || heard["c"] != cluster.Answered {
 		t.Fatalf("heard %v; want what b and c say, and nothing of those that are broken", heard)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if got := p.Ask(ctx, cluster.NoNode, 0); len(got) != 2 {
+		t.Fatalf("without a look heard %v; want b and c", got)
 	}
 	if d := time.Since(began); d > 3*time.Second {
 		t.Fatalf("asking took %s; want it to end with its context", d)

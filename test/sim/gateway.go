@@ -14,11 +14,11 @@ const (
 	maxPause    = time.Second
 )
 
-// How long the API server, and then the others, have to say whether a route is the newest;
+// How long the API server and the others have to say whether a route is the newest;
 // heedTimeout for a gateway that was told of a newer one.
 const (
 	currentTimeout = time.Second
-	heedTimeout    = 150 * time.Millisecond
+	heedTimeout    = 350 * time.Millisecond
 )
 
 // gate is the gateway of one controller process: it lets clients to the MAIN of the
@@ -71,11 +71,14 @@ func (g *gate) follow(rec *cluster.Record, uid string) {
 	w := g.c.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if rec == nil || g.shut {
+	if g.shut {
 		return
 	}
-	if uid != g.uid {
+	if rec == nil || uid != g.uid && g.uid != "" {
 		g.begun = 0
+	}
+	if rec == nil {
+		return
 	}
 	base := g.base
 	if uid != g.uid && uint64(rec.Epoch)+base < g.epoch {

@@ -202,68 +202,6 @@ func (r *Replica) follow(rec *cluster.Record, uid string) {
 	}
 }
 
-// current asks whether the record that the gateway goes by is the newest: the API
-// server, and the other controllers if that does not answer. While neither is to be
-// had it is (P9): whoever could change it is as cut off as this replica.
-func (r *Replica) current(ctx context.Context) error { return r.currentWithin(ctx, currentTimeout) }
-
-// currentWithin is current, with so long for all whom it asks.
-func (r *Replica) currentWithin(ctx context.Context, limit time.Duration) error {
-	known := r.last.Load()
-	if known == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	others := make(chan error, 1)
-	go func() { others <- r.outdated(ctx, known.Epoch) }()
-	rec, _, err := r.opt.Records.Load(ctx)
-	switch {
-	case err != nil:
-		return <-others
-	case rec != nil && (rec.Epoch != known.Epoch || rec.Main != known.Main):
-		return fmt.Errorf("the record names node %d as MAIN of epoch %d by now: the watch is behind", rec.Main, rec.Epoch)
-	}
-	return nil
-}
-
-// outdated says who knows of a later epoch than the known one: this replica itself, or
-// another one. It returns nil if nobody does who answers before ctx ends.
-func (r *Replica) outdated(ctx context.Context, known cluster.Epoch) error {
-	if newest := r.newest(); newest > known {
-		return fmt.Errorf("this replica has begun epoch %d itself, and the last record from its watch is of epoch %d", newest, known)
-	}
-	if r.opt.Peers == nil {
-		return nil
-	}
-	for _, o := range r.opt.Peers.Ask(ctx, cluster.NoNode, 0) {
-		if o.Epoch > known {
-			return fmt.Errorf("%s has seen epoch %d, and the last record here is of epoch %d: this replica is cut off from the API server", o.From, o.Epoch, known)
-		}
-	}
-	return nil
-}
-
-// newest is the epoch of the newest record that this replica knows of, 0 for none: a
-// leader may have written one that its watch has not brought.
-func (r *Replica) newest() cluster.Epoch {
-	var newest cluster.Epoch
-	for _, rec := range []*cluster.Record{r.last.Load(), r.begun.Load()} {
-		if rec != nil {
-			newest = max(newest, rec.Epoch)
-		}
-	}
-	return newest
-}
-
-// How long the API server and the other controllers have to say what is current.
-// heedTimeout is for a replica that another one has told of a newer record: a leader that
-// tells it waits no longer than 400 ms before it promotes.
-const (
-	currentTimeout = time.Second
-	heedTimeout    = 350 * time.Millisecond
-)
-
 // term leads until ctx ends.
 func (r *Replica) term(ctx context.Context) {
 	loop := controller.New(controller.Options{
@@ -279,18 +217,6 @@ func (r *Replica) term(ctx context.Context) {
 	}()
 	if err := loop.Run(ctx); err != nil && ctx.Err() == nil {
 		r.opt.Log.Error("loop ended", "err", err)
-	}
-}
-
-// inform has every gateway that answers heed a record of this leader: its own, and those
-// of the other controllers.
-func (r *Replica) inform(ctx context.Context, rec cluster.Record) {
-	r.begun.Store(&rec)
-	if known := r.last.Load(); known != nil && known.Epoch < rec.Epoch {
-		r.doubt()
-	}
-	if r.opt.Peers != nil {
-		r.opt.Peers.Ask(ctx, rec.Main, rec.Epoch)
 	}
 }
 
@@ -352,90 +278,4 @@ func (r *Replica) Request(q cluster.Request) error {
 		return errors.New("too many requests are waiting")
 	}
 	return nil
-}
-
-// Opinion says how this replica sees node n now, for a leader that does not reach it, and
-// of which epoch the newest record is that it knows of. With NoNode it says that alone, at
-// once.
-//
-// It is told the epoch of the newest record, 0 if that is not known: if this replica
-// goes by an older one, and its API server says so too, or another replica if that does not
-// answer, its gateway lets nobody to MAIN any more until the watch has caught up.
-func (r *Replica) Opinion(ctx context.Context, n cluster.Ordinal, newest cluster.Epoch) cluster.Opinion {
-	if known := r.last.Load(); known != nil && known.Epoch < newest && r.currentWithin(ctx, heedTimeout) != nil {
-		r.doubt()
-	}
-	o := cluster.Opinion{From: r.opt.Identity, Contact: cluster.NotProbed}
-	if n != cluster.NoNode {
-		o.Contact = r.nodes.Look(ctx, n).Contact
-	}
-	o.Epoch = r.newest()
-	return o
-}
-
-// Status is how a replica stands at one moment.
-type Status struct {
-	Identity string
-	Version  string
-	Leading  bool
-	Heard    bool                 // the watch has told whether there is a record
-	Leader   string               // as the lease last said; empty if unknown
-	Record   *cluster.Record      // as the watch last had it; nil if there is none
-	Snapshot *controller.Snapshot // what the loop knows; nil on a replica that does not lead
-	Gateway  gateway.Stats
-
-	TermsBegun, TermsEnded uint64 // of this replica as the leader
-
-	Passes  Passes
-	Comings []Coming // how the last reigns came about, as far as this replica saw it, oldest first
-
-	LeaseAge time.Duration // since the lease was last renewed; 0 unless this replica leads
-
-	Stalled time.Duration // how long the loop of this leader has been stuck; 0: it is not
-}
-
-// Phases by the record: missing, present, not known yet.
-const (
-	Bootstrap   = "BOOTSTRAP"
-	Operational = "OPERATIONAL"
-	Unknown     = "UNKNOWN"
-)
-
-// Phase returns one of the phases.
-func (s Status) Phase() string {
-	switch {
-	case !s.Heard:
-		return Unknown
-	case s.Record == nil:
-		return Bootstrap
-	}
-	return Operational
-}
-
-// stall is how long a loop may be at one thing, with a margin: the longest deadline
-// of a step is some seconds.
-const stall = time.Minute
-
-// stalled returns how long a leader's loop has not moved, 0 if it may still. Such a
-// leader keeps its lease and does nothing; only a restart of the process helps.
-func (r *Replica) stalled() time.Duration {
-	l := r.loop.Load()
-	if l == nil || l.Moved().IsZero() {
-		return 0
-	}
-	if d := time.Since(l.Moved()); d > stall {
-		return d
-	}
-	return 0
-}
-
-// Status returns a snapshot. It waits for nothing.
-func (r *Replica) Status() Status {
-	begun, ended := r.elector.Terms()
-	return Status{
-		Identity: r.opt.Identity, Version: r.opt.Version, Heard: r.heard.Load(), Leading: r.elector.Leading(), Leader: r.elector.Leader(),
-		Record: r.record.Load(), Snapshot: r.snapshot.Load(), Gateway: r.gateway.Stats(),
-		TermsBegun: begun, TermsEnded: ended, Passes: r.meter.counted(), Comings: r.journal.comings(), Stalled: r.stalled(),
-		LeaseAge: r.elector.Age(),
-	}
 }

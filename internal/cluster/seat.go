@@ -157,3 +157,111 @@ func (in Input) canSit(n Ordinal) bool {
 	}
 	return in.Now.Sub(a.At) >= min(rest<<min(a.Tries, 6), time.Minute)
 }
+
+// takeSeat brings the one who shall hold the seat into it: caught up as ASYNC
+// first, then registered anew as the one MAIN waits for.
+func (in Input) takeSeat() (Decision, bool) {
+	rec := in.Record
+	if rec.Seat == NoNode || !in.eligible(rec.Seat) {
+		return Decision{}, false
+	}
+	mode := in.Nodes[rec.Main].Version.SeatMode()
+	reg := in.registration(rec.Seat, mode)
+	name := in.name(rec.Seat)
+	r, listed := in.Nodes[rec.Main].Replica(rec.Seat)
+	switch {
+	case !listed && (rec.Stage == Promoting || in.justDropped(rec.Seat)):
+		if in.refused(rec.Seat) {
+			return Decision{}, false
+		}
+		return in.attempt(reg, "%s takes the standby seat", name)
+	case !listed, r.Ghost:
+		return Decision{}, false
+	case r.Mode == mode && (r.Whole() || in.lapsed(r)):
+		return Decision{}, false
+	case r.Mode == mode:
+		return wait("%s catches up to hold the standby seat", name).within(watchSoon), true
+	case !in.near(rec.Seat):
+		return Decision{}, false
+	case rec.Stage == Serving || r.caughtUp():
+		switch ok, left := in.due(reg); {
+		case ok:
+		case left <= 2*retryBusy:
+			return wait("%s could not take the standby seat (%s) and tries again soon", name, in.Attempts[reg].Failure).within(left), true
+		default:
+			return Decision{}, false
+		}
+		return in.drop(r, name+" is caught up and takes the standby seat")
+	}
+	if d, ok := in.nudge(r); ok {
+		return d, true
+	}
+	return wait("%s catches up before it takes the standby seat", name).within(watchSoon), true
+}
+
+// nudge has MAIN look, while new work is held, at a replica that it calls invalid. A
+// commit does that (source of 3.6.2); the next ping, up to a second away, would come when
+// work is let in again. At the end of a vain quiesce it is done in any case: see vain.
+func (in Input) nudge(r Replica) (Decision, bool) {
+	step := in.nudging(r.Node)
+	held := in.Now.Sub(in.Quiesced)
+	late := held > in.Policy.QuiesceFor-nudgeEvery && held <= in.Policy.QuiesceFor
+	lately := in.Now.Sub(in.Attempts[step].At) < nudgeEvery
+	if !in.held() || r.Status != Invalid && !late || lately || in.blocked() {
+		return Decision{}, false
+	}
+	return in.attempt(step, "a write has %s look at %s, which it calls %s", in.name(step.Node), in.name(r.Node), r.Status)
+}
+
+func (in Input) nudging(n Ordinal) Step {
+	return Step{Kind: Nudge, Node: in.Record.Main, Epoch: in.Record.Epoch, Replica: n}
+}
+
+// vain reports whether new work was held for node n, which misses commits under load, and
+// it did not catch up meanwhile. Then it is left alone, for longer each time.
+func (in Input) vain(n Ordinal) bool {
+	a, tried := in.Attempts[in.nudging(n)]
+	seat := in.Attempts[in.registration(n, in.Nodes[in.Record.Main].Version.SeatMode())]
+	if !tried || in.Record.Stage == Quiescing && n == in.Record.Seat || seat.At.After(a.At) {
+		return false
+	}
+	each := max(1, int(in.Policy.QuiesceFor/nudgeEvery))
+	return in.Now.Sub(a.At) < min(rest<<min(max(1, a.Tries/each), 6), time.Minute)
+}
+
+// lapsed reports whether replica r had the seat, and MAIN does not reach it: nothing says
+// that it will be back, and the others do not wait for it.
+func (in Input) lapsed(r Replica) bool {
+	_, proven := in.Record.Proof(r.Node)
+	return proven && r.Status == Invalid
+}
+
+// justDropped reports whether node n was dropped, caught up, moments ago, to
+// come back as the holder of the seat.
+func (in Input) justDropped(n Ordinal) bool {
+	for s, a := range in.Attempts {
+		if s.Kind == Drop && s.Node == in.Record.Main && s.Replica == n && s.Epoch == in.Record.Epoch &&
+			a.Failures == 0 && in.Record.Stage == Quiescing && in.Now.Sub(a.At) < in.Policy.QuiesceFor {
+			return true
+		}
+	}
+	return false
+}
+
+// near reports whether node n follows MAIN closely enough to be worth a seat.
+// Under load an ASYNC replica is rarely ready (recorded on 3.6.2); the distance
+// counts, and that it moves, not the word. Where MAIN refuses writes nothing moves.
+func (in Input) near(n Ordinal) bool {
+	r, ok := in.Nodes[in.Record.Main].Replica(n)
+	if !ok || r.Ghost || r.Behind > 0 || r.Behind < -seatGap {
+		return false
+	}
+	if r.Status == Ready || r.Status == Replicating {
+		return true
+	}
+	often := oftenFor
+	if n == in.Record.Seat {
+		often = followFor
+	}
+	return r.moves(in.Now, often) && !in.refusing() && !in.vain(n)
+}

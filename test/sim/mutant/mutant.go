@@ -30,6 +30,7 @@ const (
 	decide    = "internal/cluster/decide.go"
 	failover  = "internal/cluster/failover.go"
 	keep      = "internal/cluster/keep.go"
+	books     = "internal/cluster/books.go"
 	strict    = "internal/cluster/strict.go"
 	reign     = "internal/cluster/reign.go"
 	record    = "internal/cluster/record.go"
@@ -74,7 +75,7 @@ func All() []Mutant {
 		// P6: nothing is destroyed.
 		{"rebuild-at-once", rebuild, "return in.refusedTwice(n) || r.Status == Diverged && !r.Ghost", "return r.Status == Diverged || s.is(RoleReplica)"},
 		{"no-cure", reign, "if !rec.Stale {\n\t\treturn Decision{}, false", "if true {\n\t\treturn Decision{}, false"},
-		{"joined-unseen", keep, "if s.Kind != Register || in.Record.joined(s.Replica).Known()", "if true || in.Record.joined(s.Replica).Known()"},
+		{"joined-unseen", books, "if s.Kind != Register || in.Record.joined(s.Replica).Known()", "if true || in.Record.joined(s.Replica).Known()"},
 		{"strict-serves-alone", strict, "return in.Policy.Durability == Strict && len(in.Nodes) > 1 &&", "return in.Policy.Durability == Strict && len(in.Nodes) > 9 &&"},
 		{"joined-in-a-quiesce-unseen", keep, "if next, ok := in.joins(d.Step); ok {", "if next, ok := in.joins(d.Step); ok && false {"},
 		{"joined-forgotten-with-the-record", decide, "return last == nil || e != last.Epoch", "return in.Record == nil || e != last.Epoch"},

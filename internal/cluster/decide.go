@@ -28,7 +28,10 @@ type Decision struct {
 	Wake   time.Duration
 	// Inform says that Step promotes the last MAIN that served: every gateway must have
 	// heard of this reign first.
-	Inform     bool
+	Inform bool
+	// Vain says, with Record, that work was held for a replica in vain: a step of kind Hold,
+	// which is to be noted as one that has failed.
+	Vain       Step
 	Handled    []string // requests that this decision answers, by ID
 	Settled    bool     // MAIN serves as recorded: nothing more is waited for than news
 	Conditions []Condition

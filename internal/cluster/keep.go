@@ -168,7 +168,9 @@ func (in Input) register() (Decision, bool) {
 		if in.exposed() {
 			return in.stepDown("no replica could be given the standby seat"), true
 		}
-		return record(in.release(rec.clone()), "new work is let in again; not done yet: %s", d.Why), true
+		release := record(in.release(rec.clone()), "new work is let in again; not done yet: %s", d.Why)
+		release.Vain = d.Vain
+		return release, true
 	}
 	if !acts || d.Record != nil {
 		return d, d.Record != nil
@@ -264,9 +266,8 @@ func (in Input) refresh() (Decision, bool) {
 		return Decision{}, false
 	}
 	for _, n := range in.others(rec.Main) {
-		r, _ := in.Nodes[rec.Main].Replica(n)
-		if in.eligible(n) && (!in.near(n) || r.Status == Invalid) && !in.refusedTwice(n) {
-			return Decision{}, false // several restarts, one refresh; and to step down beside one that is cut off takes 10 s
+		if in.eligible(n) && !in.near(n) && !in.refusedTwice(n) {
+			return Decision{}, false // several restarts, one refresh
 		}
 	}
 	if in.Now.Sub(in.began()) < refreshRest || in.Now.Sub(rec.LastUpdated) < rest || !in.rested() {

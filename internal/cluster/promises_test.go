@@ -189,6 +189,9 @@ func (c *chaos) step(t *testing.T) {
 		next.LastUpdated = c.now
 		c.lastRec = c.rec
 		c.put(&next)
+		if d.Vain.Kind != NoStep {
+			c.note(d.Vain, Unclear)
+		}
 		c.trail = append(c.trail, "  record "+c.brief()+" — "+d.Why)
 	case d.Step.Kind != NoStep:
 		failure := Failure(0)

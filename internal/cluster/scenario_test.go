@@ -113,7 +113,7 @@ func (w *world) command(d *datadriven.TestData) error {
 		for _, s := range w.nodes {
 			s.lag[Ordinal(n)] = v
 		}
-	case "tells": // what any MAIN says of an ASYNC replica: tells N STATUS BEHIND EVERY [heals]
+	case "tells": // what any MAIN says of an ASYNC replica: tells N STATUS BEHIND EVERY [heals|self]
 		behind, err := strconv.ParseInt(word(2), 10, 64)
 		if err != nil {
 			return err
@@ -123,8 +123,8 @@ func (w *world) command(d *datadriven.TestData) error {
 			return err
 		}
 		for _, s := range w.nodes {
-			s.tells[Ordinal(n)] = telling{status: map[string]Status{"invalid": Invalid, "recovery": Recovering}[word(1)],
-				behind: behind, every: every, since: w.now, heals: word(4) == "heals"}
+			s.tells[Ordinal(n)] = telling{status: map[string]Status{"invalid": Invalid, "recovery": Recovering, "replicating": Replicating}[word(1)],
+				behind: behind, every: every, since: w.now, heals: word(4) == "heals", self: word(4) == "self"}
 		}
 	case "halts": // from now on its timestamp stays
 		for _, s := range w.nodes {
@@ -155,6 +155,12 @@ func (w *world) command(d *datadriven.TestData) error {
 		switch word(0) {
 		case "strict":
 			w.policy.Durability = Strict
+		case "quiesce-for":
+			by, err := time.ParseDuration(word(1))
+			if err != nil {
+				return err
+			}
+			w.policy.QuiesceFor = by
 		case "max-lag-time":
 			by, err := time.ParseDuration(word(1))
 			if err != nil {

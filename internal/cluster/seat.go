@@ -24,17 +24,25 @@ func (in Input) chooseSeat() (Decision, bool) {
 	c := in.candidate()
 	next := rec.clone()
 	next.Reason = why
+	var vain Step
+	if r, listed := in.Nodes[rec.Main].Replica(rec.Seat); listed && !r.Mode.Waited() && in.vain(rec.Seat) == 0 {
+		vain = in.holding(rec.Seat) // or would have been, had it stayed fit for it
+	}
 	switch {
 	case c != NoNode && c != rec.Seat:
 		next.Seat = c
-		return record(next, "%s shall hold the standby seat: %s", in.name(c), why), true
+		d := record(next, "%s shall hold the standby seat: %s", in.name(c), why)
+		d.Vain = vain
+		return d, true
 	case c != NoNode || rec.Seat == NoNode:
 		return Decision{}, false
 	case in.Policy.Durability == Strict:
 		return Decision{}, false // writes stay blocked; told in the conditions
 	}
 	next.Seat, next.Promotable = NoNode, nil
-	return record(next, "%s, and no other replica can hold the seat: writes go on unprotected", why), true
+	d := record(next, "%s, and no other replica can hold the seat: writes go on unprotected", why)
+	d.Vain = vain
+	return d, true
 }
 
 // vacate takes the seat from a standby that was told to stop and that nobody can
@@ -196,37 +204,43 @@ func (in Input) takeSeat() (Decision, bool) {
 	if d, ok := in.nudge(r); ok {
 		return d, true
 	}
-	return wait("%s catches up before it takes the standby seat", name).within(watchSoon), true
+	d := wait("%s catches up before it takes the standby seat", name).within(watchSoon)
+	d.Vain = in.holding(rec.Seat)
+	return d, true
 }
 
 // nudge has MAIN look, while new work is held, at a replica that it calls invalid. A
 // commit does that (source of 3.6.2); the next ping, up to a second away, would come when
-// work is let in again. At the end of a vain quiesce it is done in any case: see vain.
+// work is let in again.
 func (in Input) nudge(r Replica) (Decision, bool) {
-	step := in.nudging(r.Node)
-	held := in.Now.Sub(in.Quiesced)
-	late := held > in.Policy.QuiesceFor-nudgeEvery && held <= in.Policy.QuiesceFor
+	step := Step{Kind: Nudge, Node: in.Record.Main, Epoch: in.Record.Epoch, Replica: r.Node}
 	lately := in.Now.Sub(in.Attempts[step].At) < nudgeEvery
-	if !in.held() || r.Status != Invalid && !late || lately || in.blocked() {
+	if !in.held() || r.Status != Invalid || lately || in.blocked() {
 		return Decision{}, false
 	}
-	return in.attempt(step, "a write has %s look at %s, which it calls %s", in.name(step.Node), in.name(r.Node), r.Status)
+	return in.attempt(step, "a write has %s look at %s, which it calls invalid", in.name(step.Node), in.name(r.Node))
 }
 
-func (in Input) nudging(n Ordinal) Step {
-	return Step{Kind: Nudge, Node: in.Record.Main, Epoch: in.Record.Epoch, Replica: n}
+// holding is the attempt to have node n catch up by holding work.
+func (in Input) holding(n Ordinal) Step {
+	return Step{Kind: Hold, Node: in.Record.Main, Epoch: in.Record.Epoch, Replica: n}
 }
 
-// vain reports whether new work was held for node n, which misses commits under load, and
-// it did not catch up meanwhile. Then it is left alone, for longer each time.
-func (in Input) vain(n Ordinal) bool {
-	a, tried := in.Attempts[in.nudging(n)]
+// vain returns for how long node n is left alone, 0 if it is not: work was held for it, and
+// it did not catch up meanwhile. It is for longer each time, and never for long while
+// nobody is promotable, or MAIN refuses writes.
+func (in Input) vain(n Ordinal) time.Duration {
+	a, tried := in.Attempts[in.holding(n)]
+	r, _ := in.Nodes[in.Record.Main].Replica(n)
 	seat := in.Attempts[in.registration(n, in.Nodes[in.Record.Main].Version.SeatMode())]
-	if !tried || in.Record.Stage == Quiescing && n == in.Record.Seat || seat.At.After(a.At) {
-		return false
+	if !tried || in.Record.Stage == Quiescing && n == in.Record.Seat || r.Mode.Waited() || seat.At.After(a.At) {
+		return 0
 	}
-	each := max(1, int(in.Policy.QuiesceFor/nudgeEvery))
-	return in.Now.Sub(a.At) < min(rest<<min(max(1, a.Tries/each), 6), time.Minute)
+	limit := time.Minute
+	if len(in.Record.Promotable) == 0 || in.refusing() {
+		limit = 4 * rest
+	}
+	return max(0, a.At.Add(min(rest<<min(a.Failures, 6), limit)).Sub(in.Now))
 }
 
 // lapsed reports whether replica r had the seat, and MAIN does not reach it: nothing says
@@ -250,18 +264,23 @@ func (in Input) justDropped(n Ordinal) bool {
 
 // near reports whether node n follows MAIN closely enough to be worth a seat.
 // Under load an ASYNC replica is rarely ready (recorded on 3.6.2); the distance
-// counts, and that it moves, not the word. Where MAIN refuses writes nothing moves.
+// counts, and that it moves, not the word. Where MAIN refuses writes nothing moves. One
+// that work was held for in vain is left alone for a while.
 func (in Input) near(n Ordinal) bool {
 	r, ok := in.Nodes[in.Record.Main].Replica(n)
 	if !ok || r.Ghost || r.Behind > 0 || r.Behind < -seatGap {
 		return false
 	}
-	if r.Status == Ready || r.Status == Replicating {
-		return true
-	}
 	often := oftenFor
 	if n == in.Record.Seat {
 		often = followFor
 	}
-	return r.moves(in.Now, often) && !in.refusing() && !in.vain(n)
+	switch r.Status {
+	case Ready:
+		return true
+	case Replicating, Recovering:
+		return in.vain(n) == 0
+	default:
+		return r.moves(in.Now, often) && !in.refusing() && in.vain(n) == 0
+	}
 }

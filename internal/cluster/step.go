@@ -14,6 +14,7 @@ const (
 	Promote       // SET REPLICATION ROLE TO MAIN, if Database is there, then read the role back
 	Demote        // SET REPLICATION ROLE TO REPLICA, then read the role back
 	Mark          // a write that leaves no trace: makes the epoch durable, proves the seat
+	Hold          // no statement, and never a Decision's Step: work was held for a replica. See Decision.Vain
 	Nudge         // a write like Mark's, upon which MAIN looks at once at a replica it calls invalid
 	Register      // REGISTER REPLICA, after the replication port was seen open
 	Drop          // DROP REPLICA
@@ -22,7 +23,7 @@ const (
 
 // String names the step as an operator would.
 func (k Kind) String() string {
-	return word(k, "nothing", "promote", "demote", "mark", "nudge", "register", "drop", "restart")
+	return word(k, "nothing", "promote", "demote", "mark", "hold", "nudge", "register", "drop", "restart")
 }
 
 // Step is one thing to do to one node. It is comparable: the same Step is the
@@ -31,7 +32,7 @@ type Step struct {
 	Kind    Kind
 	Node    Ordinal // whom it is done to
 	Epoch   Epoch   // in which reign
-	Replica Ordinal // Nudge, Register, Drop: which replica; NoNode for a name that is none of ours
+	Replica Ordinal // Hold, Nudge, Register, Drop: which replica; NoNode for a name that is none of ours
 	Name    string  // Drop: the name it is registered under
 	Mode    Mode    // Register
 	Proves  Ordinal // Mark: which seat holder the write went through; NoNode for none
@@ -49,8 +50,8 @@ func (s Step) String() string {
 		return fmt.Sprintf("register %s as %s on %s", s.Replica, s.Mode, s.Node)
 	case Drop:
 		return fmt.Sprintf("drop replica %s on %s", s.Name, s.Node)
-	case Nudge:
-		return fmt.Sprintf("nudge %s for %s", s.Node, s.Replica)
+	case Hold, Nudge:
+		return fmt.Sprintf("%s %s for %s", s.Kind, s.Node, s.Replica)
 	case Mark:
 		if s.Proves != NoNode {
 			return fmt.Sprintf("mark %s through %s", s.Node, s.Proves)
@@ -104,7 +105,7 @@ type Attempt struct {
 	Tries    int       // in all
 	Failures int       // in a row; 0 after a success
 	Failure  Failure   // of the last try; 0 if it succeeded
-	Process  Process   // of the replica (Register, Mark) or the node at the time
+	Process  Process   // of the replica (Register, Mark, Hold) or the node at the time
 }
 
 // Attempts are the tries of this term, by Step.

@@ -77,6 +77,8 @@ func (in Input) unsuited(n Ordinal) string {
 		return name + " does not follow MAIN"
 	case r.Status == Diverged || r.Behind > 0:
 		return name + " has other data than MAIN"
+	case in.vain(n) > 0:
+		return fmt.Sprintf("work was held for %s a moment ago, and it did not catch up: it is %s, %d behind; ask again in %s", name, r.Status, -r.Behind, in.vain(n).Round(time.Second))
 	case !in.near(n):
 		return fmt.Sprintf("%s is not close enough to MAIN: it is %s, %d behind", name, r.Status, -r.Behind)
 	case !in.canSit(n):

@@ -62,6 +62,7 @@ type telling struct {
 	since  time.Time
 	until  time.Time // when it ceased to grow; zero: not yet
 	heals  bool      // it gets all that MAIN has with a write while work is held
+	self   bool      // it gets that once work has been held for 50 ms
 	healed bool
 }
 
@@ -126,6 +127,8 @@ func (w *world) row(n Ordinal, r Replica) Replica {
 	switch {
 	case !t.up || t.silent || t.role != RoleReplica || t.master != n:
 		r.Status = Invalid
+	case told && r.Mode == Async && say.self && w.rec.Stage != Serving && w.now.Sub(w.quiesced) >= 50*time.Millisecond:
+		r.Status, r.TS = Ready, say.ts(w.now)
 	case told && r.Mode == Async && (!say.healed || w.rec.Stage == Serving):
 		say.healed = false
 		w.nodes[n].tells[r.Node] = say
@@ -277,6 +280,9 @@ func (w *world) settle(d time.Duration) {
 			next := *dec.Record
 			next.LastUpdated = w.now
 			w.put(&next)
+			if dec.Vain.Kind != NoStep {
+				w.note(dec.Vain, Unclear)
+			}
 			fmt.Fprintf(&w.out, "record %s\n  %s\n", w.brief(), dec.Why)
 			last = ""
 		case dec.Step.Kind != NoStep:
@@ -313,7 +319,7 @@ func (w *world) settle(d time.Duration) {
 func (w *world) note(s Step, failure Failure) {
 	whose := s.Node
 	switch {
-	case s.Kind == Register:
+	case s.Kind == Register || s.Kind == Hold:
 		whose = s.Replica
 	case s.Kind == Mark && s.Proves != NoNode:
 		whose = s.Proves

@@ -53,6 +53,9 @@ func (l *Loop) decided(ctx context.Context, d cluster.Decision) error {
 		}
 		return err
 	}
+	if d.Vain.Kind != cluster.NoStep {
+		l.note(d.Vain, errVain)
+	}
 	if turn, over := l.turns.recorded(prev, l.rec, len(d.Handled) > 0, lived, time.Now()); over {
 		l.news.turned(turn, *l.rec)
 		l.Meter.Turned(turn)
@@ -60,6 +63,9 @@ func (l *Loop) decided(ctx context.Context, d cluster.Decision) error {
 	l.handled(d)
 	return nil
 }
+
+// errVain is how an attempt of kind Hold has failed.
+var errVain = errors.New("work was held in vain")
 
 // deposed asks the API server whose the lease is, before a record is made this
 // controller's own: by its own clock, which may have stood still with its machine,

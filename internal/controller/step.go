@@ -64,7 +64,7 @@ func (l *Loop) do(ctx context.Context, s cluster.Step) error {
 func (l *Loop) note(s cluster.Step, err error) cluster.Attempt {
 	whose := s.Node
 	switch {
-	case s.Kind == cluster.Register:
+	case s.Kind == cluster.Register || s.Kind == cluster.Hold:
 		whose = s.Replica
 	case s.Kind == cluster.Mark && s.Proves != cluster.NoNode:
 		whose = s.Proves

@@ -19,6 +19,7 @@ const pace = time.Millisecond
 type server struct {
 	up, mute, leaving bool
 	aside             cluster.Aside
+	lagging           bool // an ASYNC replica: it never has all
 	writing           bool // a MAIN: its standby does not have all of a write yet
 	run               int  // counts its processes
 	asOf              time.Time
@@ -192,6 +193,9 @@ func (w *world) sight(n cluster.Ordinal) cluster.Sighting {
 			r.Status = cluster.Ready
 			if s.writing && r.Mode == cluster.StrictSync {
 				r.Status = cluster.Replicating
+			}
+			if t.lagging && r.Mode == cluster.Async {
+				r.Status, r.Behind = cluster.Recovering, -3
 			}
 			if !t.up || t.mute || t.role != cluster.RoleReplica || t.master != n {
 				r.Status = cluster.Invalid

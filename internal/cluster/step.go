@@ -14,16 +14,16 @@ const (
 	Promote       // SET REPLICATION ROLE TO MAIN, if Database is there, then read the role back
 	Demote        // SET REPLICATION ROLE TO REPLICA, then read the role back
 	Mark          // a write that leaves no trace: makes the epoch durable, proves the seat
-	Hold          // no statement, and never a Decision's Step: work was held for a replica. See Decision.Vain
 	Nudge         // a write like Mark's, upon which MAIN looks at once at a replica it calls invalid
 	Register      // REGISTER REPLICA, after the replication port was seen open
 	Drop          // DROP REPLICA
 	Restart       // end the node's process; the platform starts it again
+	Hold          // no step that is ever taken: work was held for a replica. See Decision.Vain
 )
 
 // String names the step as an operator would.
 func (k Kind) String() string {
-	return word(k, "nothing", "promote", "demote", "mark", "hold", "nudge", "register", "drop", "restart")
+	return word(k, "nothing", "promote", "demote", "mark", "nudge", "register", "drop", "restart", "hold")
 }
 
 // Step is one thing to do to one node. It is comparable: the same Step is the

@@ -123,8 +123,10 @@ func (w *world) command(d *datadriven.TestData) error {
 			return err
 		}
 		for _, s := range w.nodes {
-			s.tells[Ordinal(n)] = telling{status: map[string]Status{"invalid": Invalid, "recovery": Recovering, "replicating": Replicating}[word(1)],
-				behind: behind, every: every, since: w.now, heals: word(4) == "heals", self: word(4) == "self"}
+			s.tells[Ordinal(n)] = telling{
+				status: map[string]Status{"invalid": Invalid, "recovery": Recovering, "replicating": Replicating}[word(1)],
+				behind: behind, every: every, since: w.now, heals: word(4) == "heals", self: word(4) == "self",
+			}
 		}
 	case "halts": // from now on its timestamp stays
 		for _, s := range w.nodes {

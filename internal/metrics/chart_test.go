@@ -134,7 +134,7 @@ func everything(t *testing.T) string {
 // said holds the sources of the words that are values of labels.
 var said = map[string][]string{
 	"memgraph_cluster_condition":               {"internal/cluster/condition.go"},
-	"memgraph_controller_phase":                {"internal/app/app.go"},
+	"memgraph_controller_phase":                {"internal/app/status.go"},
 	"memgraph_node_replication":                {"internal/cluster/cluster.go", "internal/metrics/scrape.go"},
 	"memgraph_node_role":                       {"internal/cluster/cluster.go"},
 	"memgraph_cluster_promotions_total":        {"internal/controller/turn.go"},

@@ -95,7 +95,11 @@ func (in Input) seatHolds() (bool, time.Duration, string) {
 	case s.down():
 		since, why = s.Since, name+" is down"
 	case !listed || r.Ghost || !r.Mode.Waited():
-		return in.canSit(rec.Seat) || in.justDropped(rec.Seat), 0, name + " cannot take the seat"
+		why = name + " cannot take the seat"
+		if in.vain(rec.Seat) > 0 {
+			why = name + " has not caught up while work was held for it"
+		}
+		return in.canSit(rec.Seat) || in.justDropped(rec.Seat), 0, why
 	case r.Status == Diverged:
 		return false, 0, name + " has diverged"
 	case r.ahead(in.Now):

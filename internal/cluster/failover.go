@@ -112,7 +112,7 @@ func (in Input) nearest(n Ordinal, flaps func(Ordinal) bool) Ordinal {
 	last := in.Nodes[in.Record.Main]
 	best, bestRank := NoNode, math.MinInt
 	for _, o := range in.others(n) {
-		if !in.eligible(o) || in.refused(o) || in.foreign(o) {
+		if !in.eligible(o) || in.refused(o) || in.foreign(o) || in.missed(o) {
 			continue
 		}
 		rank := 1

@@ -215,7 +215,18 @@ func (in Input) refusing() bool {
 
 // seatable reports whether the holder named before the promotion can still be it.
 func (in Input) seatable() bool {
-	return in.eligible(in.Record.Seat) && !in.refused(in.Record.Seat) && !in.foreign(in.Record.Seat)
+	seat := in.Record.Seat
+	return in.eligible(seat) && !in.refused(seat) && !in.foreign(seat) && !in.missed(seat)
+}
+
+// missed reports whether a MAIN that does not serve yet has registered node n and not
+// reached it for so long that it will not by itself: there is a cut between the two, or n
+// holds another database, which before 3.5 nothing tells (recorded on 3.6.2: it stays
+// invalid).
+func (in Input) missed(n Ordinal) bool {
+	r, listed := in.Nodes[in.Record.Main].Replica(n)
+	a, tried := in.registered(n)
+	return in.Record.Stage == Promoting && listed && tried && r.Status == Invalid && in.Now.Sub(later(r.Since, a.At)) >= healAfter
 }
 
 // reseat names another holder for the seat of a MAIN that does not serve yet, or

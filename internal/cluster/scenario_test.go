@@ -16,7 +16,7 @@ import (
 // promise.
 //
 // Commands: cluster N (fresh, settled), nodes N (fresh, undecided); crash, up, leave, silent, speak, wipe,
-// restart, reboot, diverge, unregister, write, data, lag, slow, tells, halts, mute, say, set, opinions change the world; policy turns a knob; fail STEP FAILURES makes a
+// restart, reboot, diverge, unregister, write, data, lag, slow, tells, halts, mute, cut, say, set, opinions change the world; policy turns a knob; fail STEP FAILURES makes a
 // step fail; record KEY=VALUE… writes a record by hand, forget deletes it; lead starts a new term;
 // request asks for something (a second one at once, if nothing was decided since); settle D decides and acts for D and prints all of it; wait D lets time pass
 // undecided; status prints record, roles and conditions, readers who is read from.
@@ -136,6 +136,8 @@ func (w *world) command(d *datadriven.TestData) error {
 		}
 	case "readers":
 		fmt.Fprintf(&w.out, "%v\n", w.rec.Readers)
+	case "cut": // no MAIN reaches it, whoever has registered it
+		w.nodes[n].cut = true
 	case "mute":
 		w.nodes[n].mute = true
 	case "slow":

@@ -49,6 +49,7 @@ type server struct {
 	tells      map[Ordinal]telling       // what it says of ASYNC replicas, whatever is so
 	untold     bool                      // it was registered and has not told of its data since
 	mute       bool                      // it does not tell of its data
+	cut        bool                      // a replica that no MAIN reaches, though it answers
 	stuck      bool                      // an aborted write has left its ASYNC replicas replicating
 	master     Ordinal                   // whom a replica obeys
 	born       Role
@@ -125,7 +126,7 @@ func (w *world) row(n Ordinal, r Replica) Replica {
 	t := w.nodes[r.Node]
 	say, told := w.nodes[n].tells[r.Node]
 	switch {
-	case !t.up || t.silent || t.role != RoleReplica || t.master != n:
+	case !t.up || t.silent || t.cut || t.role != RoleReplica || t.master != n:
 		r.Status = Invalid
 	case told && r.Mode == Async && say.self && w.rec.Stage != Serving && w.now.Sub(w.quiesced) >= 50*time.Millisecond:
 		r.Status, r.TS = Ready, say.ts(w.now)
@@ -273,7 +274,7 @@ func (w *world) decide() Decision {
 func (w *world) settle(d time.Duration) {
 	end := w.now.Add(d)
 	last := ""
-	for range 400 {
+	for range 2000 {
 		dec := w.decide()
 		switch {
 		case dec.Record != nil:
@@ -313,7 +314,7 @@ func (w *world) settle(d time.Duration) {
 			w.now = w.now.Add(dec.Wake)
 		}
 	}
-	fmt.Fprintf(&w.out, "STILL BUSY after 400 decisions\n")
+	fmt.Fprintf(&w.out, "STILL BUSY after 2000 decisions\n")
 }
 
 func (w *world) note(s Step, failure Failure) {

@@ -95,7 +95,7 @@ func (in Input) recordConditions(add func(string, Severity, Ordinal, string, ...
 		case r.ahead(in.Now):
 			add("Ahead", Alarm, r.Node, "%s is %d timestamps ahead of MAIN: MAIN may have lost writes; nothing is repaired automatically", in.name(r.Node), r.Behind)
 		case r.Status == Invalid && !r.moves(in.Now, followFor) && in.Nodes[r.Node].is(RoleReplica) && in.Now.Sub(r.Since) >= healAfter:
-			add("Estranged", Warning, r.Node, "%s answers, but MAIN does not reach it as a replica", in.name(r.Node))
+			add("Estranged", Warning, r.Node, "%s answers, but MAIN does not reach it as a replica: if the network between them is well, restart it; if that does not help, request its rebuild", in.name(r.Node))
 		}
 	}
 	for _, b := range rec.Rebuilds {

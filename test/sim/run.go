@@ -122,6 +122,12 @@ func (w *world) human() bool {
 			return true
 		}
 	}
+	if n := w.estranged(); n >= 0 {
+		w.humans++
+		w.api.request = fmt.Sprintf("rebuild %d", n)
+		w.tell("HUMAN %s, because %s", w.api.request, w.why())
+		return true
+	}
 	best, most := -1, -1
 	for i, n := range w.nodes {
 		if n.process != nil && len(n.disk.log) > most {
@@ -142,6 +148,26 @@ func (w *world) human() bool {
 		w.violate("one fault needs a human: %s", w.why())
 	}
 	return true
+}
+
+// estranged returns a replica that answers and that a MAIN which serves, protected, calls
+// invalid all the same, -1 if there is none: it holds another database, which before 3.5
+// nothing tells but that. w.mu is held.
+func (w *world) estranged() int {
+	rec := w.rec
+	if rec == nil || rec.Stage != cluster.Serving || len(rec.Promotable) == 0 {
+		return -1
+	}
+	main := w.nodes[rec.Main].process
+	if main == nil || main.role != cluster.RoleMain {
+		return -1
+	}
+	for _, r := range main.rows {
+		if q := w.nodes[r.node].process; q != nil && q.role == cluster.RoleReplica && !r.ghost && r.status == cluster.Invalid {
+			return r.node
+		}
+	}
+	return -1
 }
 
 // hopeless reports whether one fault of the plan alone may lose data: of one node,

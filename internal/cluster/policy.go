@@ -110,9 +110,9 @@ const (
 	// hungAfter is how long after MAIN counts as lost its process is restarted, if
 	// nobody can follow it.
 	hungAfter = 12 * time.Second
-	// oftenFor is how often a replica that MAIN calls invalid or recovering must be seen to
-	// move, two looks a second, to be read from or to be given the seat; followFor how
-	// often to be still given it, and twice that to be still read from.
+	// oftenFor is how often a replica that MAIN calls invalid must be seen to move, two looks
+	// a second, to be read from or to be given the seat; followFor how often not to pass for
+	// one that MAIN does not reach. Who is read from is so for twice that after it moved.
 	oftenFor  = 1500 * time.Millisecond
 	followFor = 2 * time.Second
 	// nudgeEvery is how often in a quiesce MAIN is made to look at a replica that it calls

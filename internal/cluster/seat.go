@@ -275,16 +275,12 @@ func (in Input) near(n Ordinal) bool {
 	if !ok || r.Ghost || r.Behind > 0 || r.Behind < -seatGap {
 		return false
 	}
-	often := oftenFor
-	if n == in.Record.Seat {
-		often = followFor
-	}
 	switch r.Status {
 	case Ready:
 		return true
 	case Replicating, Recovering:
 		return in.vain(n) == 0
 	default:
-		return r.moves(in.Now, often) && !in.refusing() && in.vain(n) == 0
+		return r.moves(in.Now, oftenFor) && !in.refusing() && in.vain(n) == 0
 	}
 }

@@ -167,8 +167,7 @@ func (s *Server) opinion(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	switch look := r.URL.Query().Get("look"); look {
 	case "no": // nor does it heed an epoch, which may cost as much
-		o := s.Replica.Opinion(ctx, cluster.NoNode, 0)
-		s.answer(w, Opinion{From: o.From, Contact: o.Contact.String(), Epoch: uint64(o.Epoch)})
+		s.give(w, s.Replica.Opinion(ctx, cluster.NoNode, 0))
 		return
 	case "":
 	default:
@@ -181,7 +180,10 @@ func (s *Server) opinion(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "busy with other questions", http.StatusServiceUnavailable)
 		return
 	}
-	o := s.Replica.Opinion(ctx, cluster.Ordinal(n), cluster.Epoch(newest))
+	s.give(w, s.Replica.Opinion(ctx, cluster.Ordinal(n), cluster.Epoch(newest)))
+}
+
+func (s *Server) give(w http.ResponseWriter, o cluster.Opinion) {
 	s.answer(w, Opinion{From: o.From, Contact: o.Contact.String(), Epoch: uint64(o.Epoch)})
 }
 

@@ -138,6 +138,13 @@ func (d Decision) within(wake time.Duration) Decision {
 	return d
 }
 
+// inVain notes that work was held in vain, or, of a wait, will have been if it is let in
+// before the wait is over.
+func (d Decision) inVain(hold Step) Decision {
+	d.Vain = hold
+	return d
+}
+
 func record(next Record, format string, args ...any) Decision {
 	return Decision{Record: &next, Why: fmt.Sprintf(format, args...)}
 }

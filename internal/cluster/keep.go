@@ -168,9 +168,7 @@ func (in Input) register() (Decision, bool) {
 		if in.exposed() {
 			return in.stepDown("no replica could be given the standby seat"), true
 		}
-		release := record(in.release(rec.clone()), "new work is let in again; not done yet: %s", d.Why)
-		release.Vain = d.Vain
-		return release, true
+		return record(in.release(rec.clone()), "new work is let in again; not done yet: %s", d.Why).inVain(d.Vain), true
 	}
 	if !acts || d.Record != nil {
 		return d, d.Record != nil

@@ -31,18 +31,14 @@ func (in Input) chooseSeat() (Decision, bool) {
 	switch {
 	case c != NoNode && c != rec.Seat:
 		next.Seat = c
-		d := record(next, "%s shall hold the standby seat: %s", in.name(c), why)
-		d.Vain = vain
-		return d, true
+		return record(next, "%s shall hold the standby seat: %s", in.name(c), why).inVain(vain), true
 	case c != NoNode || rec.Seat == NoNode:
 		return Decision{}, false
 	case in.Policy.Durability == Strict:
 		return Decision{}, false // writes stay blocked; told in the conditions
 	}
 	next.Seat, next.Promotable = NoNode, nil
-	d := record(next, "%s, and no other replica can hold the seat: writes go on unprotected", why)
-	d.Vain = vain
-	return d, true
+	return record(next, "%s, and no other replica can hold the seat: writes go on unprotected", why).inVain(vain), true
 }
 
 // vacate takes the seat from a standby that was told to stop and that nobody can
@@ -208,9 +204,7 @@ func (in Input) takeSeat() (Decision, bool) {
 	if d, ok := in.nudge(r); ok {
 		return d, true
 	}
-	d := wait("%s catches up before it takes the standby seat", name).within(watchSoon)
-	d.Vain = in.holding(rec.Seat)
-	return d, true
+	return wait("%s catches up before it takes the standby seat", name).within(watchSoon).inVain(in.holding(rec.Seat)), true
 }
 
 // nudge has MAIN look, while new work is held, at a replica that it calls invalid. A

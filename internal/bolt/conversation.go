@@ -42,19 +42,23 @@ type asked struct {
 // Conversation follows one session. Its zero value is one that has agreed on a version
 // and said nothing. It is not safe for use by several goroutines.
 type Conversation struct {
-	queue   [pipeline]asked // a ring
-	first   int
-	waiting int
+	first   uint16 // of queue
+	waiting uint16
+	begun   int32 // BEGIN that are on their way
+	streams int32 // results that were begun and not read to the end
 
 	in      bool // logged in
 	tx      bool // a transaction is open, as the server has confirmed
-	begun   int  // BEGIN that are on their way
-	streams int  // results that were begun and not read to the end
-	auto    bool // one of them outside of a transaction
+	auto    bool // one of streams is outside of a transaction
 	failed  bool
 	changed bool
 	opaque  bool
+
+	queue [pipeline]asked // a ring; last, so that what is looked at each time lies together
 }
+
+// at returns the request that waits behind i others.
+func (c *Conversation) at(i uint16) asked { return c.queue[(c.first+i)%pipeline] }
 
 // Blur gives up on understanding the session, for good.
 func (c *Conversation) Blur() { c.opaque = true }
@@ -88,7 +92,7 @@ func (c *Conversation) uncertain() bool {
 	}
 	ignored := c.failed
 	for i := range c.waiting {
-		q := c.queue[(c.first+i)%pipeline]
+		q := c.at(i)
 		switch {
 		case q.tag == Reset:
 			ignored = false
@@ -103,7 +107,7 @@ func (c *Conversation) uncertain() bool {
 // Commits reports whether a COMMIT waits for its answer.
 func (c *Conversation) Commits() bool {
 	for i := range c.waiting {
-		if c.queue[(c.first+i)%pipeline].tag == Commit {
+		if c.at(i).tag == Commit {
 			return true
 		}
 	}
@@ -122,14 +126,14 @@ func (c *Conversation) Clear() { *c = Conversation{in: c.in, changed: c.changed,
 func (c *Conversation) Change() { c.changed = true }
 
 // Waiting is how many requests were sent and not answered.
-func (c *Conversation) Waiting() int { return c.waiting }
+func (c *Conversation) Waiting() int { return int(c.waiting) }
 
 // Next is the request that will be answered next; false if none waits.
 func (c *Conversation) Next() (Tag, bool) {
 	if c.waiting == 0 {
 		return 0, false
 	}
-	return c.queue[c.first].tag, true
+	return c.at(0).tag, true
 }
 
 // Ask notes a request that is sent.
@@ -159,7 +163,7 @@ func (c *Conversation) Ask(t Tag) {
 func (c *Conversation) inside() bool {
 	tx := c.tx
 	for i := range c.waiting {
-		switch c.queue[(c.first+i)%pipeline].tag {
+		switch c.at(i).tag {
 		case Begin:
 			tx = true
 		case Commit, Rollback, Reset:
@@ -180,9 +184,11 @@ func (c *Conversation) Answer(t Tag, more bool) (Tag, bool) {
 		c.Blur()
 		return 0, false
 	}
-	q := c.queue[c.first]
+	q := c.at(0)
 	c.first = (c.first + 1) % pipeline
-	c.waiting--
+	if c.waiting--; c.waiting == 0 {
+		c.first = 0 // as a rule little is asked at a time: always the same few bytes
+	}
 	if q.tag == Begin {
 		c.begun--
 	}

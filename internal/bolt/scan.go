@@ -13,20 +13,22 @@ const (
 )
 
 // Scanner finds messages in a stream of chunks. The zero value stands at the beginning
-// of a message.
+// of a message. It is small: a processor has it at hand, or waits for memory, with every
+// message.
 type Scanner struct {
 	size  [2]byte // of the chunk, while it is read
-	sized int     // bytes of size that are read
-	left  int     // bytes of the chunk that are still to come
-	seen  int     // bytes of the message so far, chunk sizes not counted; at most 2 are told apart
+	sized uint8   // bytes of size that are read
+	seen  uint8   // bytes of the message so far, chunk sizes not counted; at most 2 are told apart
 	head  [2]byte // the first two of them
 	told  bool    // Start was returned
 	alien bool
 
 	keeping bool
+	over    bool // the message was longer than limit
 	limit   int
 	kept    []byte
-	over    bool // the message was longer than limit
+
+	left int // bytes of the chunk that are still to come
 }
 
 // Tag is that of the message that has begun.

@@ -46,7 +46,7 @@ func (s *session) stays(err error) bool {
 	}
 	_ = s.client.SetReadDeadline(time.Time{})
 	// It may have been cut, or have come to its end, just now.
-	if closed(s.gone) || s.silent.Load() {
+	if s.gone.raised() || s.silent.Load() {
 		return false
 	}
 	if s.settled() {

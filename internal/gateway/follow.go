@@ -15,7 +15,7 @@ type node struct {
 	epoch    uint64                // of a MAIN; zero for readers
 	reader   bool                  // a replica
 	sessions map[*session]struct{} // dialing ones included
-	gone     chan struct{}         // closed when the node ends
+	gone     signal                // the node has ended
 
 	// Of a MAIN only.
 	again     bool   // a guard to it has broken under this Route
@@ -33,7 +33,7 @@ type quiet struct {
 }
 
 func newNode(addr string, epoch uint64) *node {
-	return &node{addr: addr, epoch: epoch, sessions: map[*session]struct{}{}, gone: make(chan struct{})}
+	return &node{addr: addr, epoch: epoch, sessions: map[*session]struct{}{}, gone: signal{done: make(chan struct{})}}
 }
 
 // end cuts the node's sessions and returns how many were carrying bytes.
@@ -42,7 +42,7 @@ func (n *node) end() int {
 	if n == nil {
 		return 0
 	}
-	close(n.gone) // first: with thousands of sessions the last one is reached milliseconds later
+	n.gone.raise() // first: with thousands of sessions the last one is reached milliseconds later
 	if n.abort != nil {
 		n.abort()
 	}

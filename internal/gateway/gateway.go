@@ -193,7 +193,7 @@ func (g *Gateway) visit(ctx context.Context, v *visitor) bool {
 	if v.talk == nil {
 		defer g.leave(s)
 		g.count(func(c *counts) { c.plain++ })
-		s.carry(&g.toServer, &g.toClient)
+		s.carry()
 		return false
 	}
 	understood, err := g.agree(s)
@@ -204,7 +204,7 @@ func (g *Gateway) visit(ctx context.Context, v *visitor) bool {
 		defer g.leave(s)
 		s.first = nil // it was passed on
 		g.count(func(c *counts) { c.plain++ })
-		s.carry(&g.toServer, &g.toClient)
+		s.carry()
 		return false
 	}
 	late := time.AfterFunc(g.opt.HandshakeTimeout, func() {
@@ -214,7 +214,7 @@ func (g *Gateway) visit(ctx context.Context, v *visitor) bool {
 		}
 	})
 	began := time.Now()
-	s.converse(&g.toServer, &g.toClient)
+	s.converse()
 	late.Stop()
 	g.free(s)
 	if s.expired && v.talk.asksNothing() {
@@ -249,7 +249,7 @@ func (g *Gateway) agree(s *session) (understood bool, err error) {
 // anew reports whether a client may try the next server after one has not come to terms
 // with it: the client has heard nothing of that.
 func (g *Gateway) anew(ctx context.Context, s *session, err error) bool {
-	s.stop()
+	s.gone.raise()
 	s.server.Close()
 	g.free(s)
 	t := s.talk

@@ -59,7 +59,7 @@ func (g *Gateway) keepGuard(ctx context.Context) {
 // ctx has ended first.
 func (g *Gateway) pursue(ctx context.Context, m *node) Guard {
 	since, delay, refused := time.Now(), retryMin, false
-	for ctx.Err() == nil && !closed(m.gone) {
+	for ctx.Err() == nil && !m.gone.raised() {
 		guard, err := g.confirm(ctx, m)
 		switch {
 		case err == nil && g.confirmed(m, guard):
@@ -68,11 +68,11 @@ func (g *Gateway) pursue(ctx context.Context, m *node) Guard {
 		case err == nil:
 			_ = guard.Close() // the route has moved on
 			return nil
-		case !refused && ctx.Err() == nil && !closed(m.gone):
+		case !refused && ctx.Err() == nil && !m.gone.raised():
 			refused = true
 			g.opt.Log.Warn("main not confirmed, clients are held", "epoch", m.epoch, "main", m.addr, "err", err)
 		}
-		sleep(ctx, delay, m.gone)
+		sleep(ctx, delay, m.gone.done)
 		delay = min(2*delay, retryMax)
 	}
 	return nil
@@ -137,7 +137,7 @@ func (g *Gateway) attend(ctx context.Context, m *node, guard Guard) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-m.gone:
+	case <-m.gone.done:
 		return false
 	case <-guard.Done():
 	}

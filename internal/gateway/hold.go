@@ -139,7 +139,7 @@ func (g *Gateway) leave(s *session) {
 
 // undialed counts a server that could not be reached, unless the try was given up.
 func (g *Gateway) undialed(ctx context.Context, s *session) {
-	if ctx.Err() != nil || closed(s.gone) {
+	if ctx.Err() != nil || s.gone.raised() {
 		return
 	}
 	g.mu.Lock()

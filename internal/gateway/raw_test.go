@@ -147,7 +147,7 @@ func TestRouteWaitsForWhatIsBeingWritten(t *testing.T) {
 	table := message(bolt.Success, map[string]any{"rt": "a table"})
 	said.ask(bolt.Run)
 	said.down.Next(message(bolt.Success, map[string]any{})) // Start
-	if own, _ := said.answered(bolt.Success); len(own) > 0 {
+	if own, _ := said.answered(bolt.Success, time.Now()); len(own) > 0 {
 		t.Fatalf("%q is due after the answer", own)
 	}
 	if now, err := said.answers(table); err != nil || len(now) > 0 {

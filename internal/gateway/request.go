@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"net"
-	"sync/atomic"
 
 	"memgraph-controller/internal/bolt"
 )
@@ -72,7 +71,7 @@ func (t *talk) drop(n int) {
 // passable scans what the client has sent, up to a message that has to wait for
 // something. It returns how many bytes of in may be passed on, and the tag of the
 // message that comes next, if one has begun that was not asked yet.
-func (s *session) passable(count *atomic.Uint64) (n int, next bool, err error) {
+func (s *session) passable() (n int, next bool, err error) {
 	t := s.talk
 	for t.seen < len(t.in) {
 		if t.up.Between() {
@@ -85,7 +84,7 @@ func (s *session) passable(count *atomic.Uint64) (n int, next bool, err error) {
 			t.held = true
 			return t.begin, true, nil
 		case bolt.End:
-			if err := s.end(count); err != nil {
+			if err := s.end(); err != nil {
 				return 0, false, err
 			}
 		case bolt.Alien:
@@ -101,22 +100,22 @@ func (s *session) passable(count *atomic.Uint64) (n int, next bool, err error) {
 
 // begin asks for the message that has begun, as soon as it may be. What came before it
 // is passed on if it has to wait.
-func (s *session) begin(count *atomic.Uint64) error {
+func (s *session) begin() error {
 	t := s.talk
 	tag := t.up.Tag()
 	if s.waits() != nil {
-		if err := s.pass(t.begin, count); err != nil {
+		if err := s.pass(t.begin); err != nil {
 			return err
 		}
 	}
 	for q := s.waits(); q != nil; q = s.waits() {
 		select {
 		case <-q.over:
-		case <-s.gone:
+		case <-s.gone.done:
 			return net.ErrClosed
 		}
 	}
-	if closed(s.gone) || closed(s.node.gone) || s.departs.Load() && s.settled() {
+	if s.gone.raised() || s.node.gone.raised() || s.departs.Load() && s.settled() {
 		return net.ErrClosed
 	}
 	t.held = false
@@ -148,7 +147,7 @@ func (s *session) waits() *quiet {
 }
 
 // end is called when a message of the client is whole.
-func (s *session) end(count *atomic.Uint64) error {
+func (s *session) end() error {
 	t := s.talk
 	message := t.in[t.begin:t.seen]
 	switch t.up.Tag() {
@@ -164,7 +163,7 @@ func (s *session) end(count *atomic.Uint64) error {
 		}
 	case bolt.Route:
 		t.whole = false
-		return s.route(count)
+		return s.route()
 	}
 	t.whole = false
 	return nil

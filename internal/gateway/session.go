@@ -17,26 +17,31 @@ import (
 var past = time.Unix(1, 0)
 
 // session is one client at one node.
+//
+// What each message needs comes first: a processor that serves hundreds of sessions waits
+// for memory most of all.
 type session struct {
-	gate   *Gateway
-	door   Door
-	talk   *talk // nil: the client speaks something else than Bolt
-	first  []byte
-	node   *node
-	client net.Conn
-	server net.Conn // nil while dialing; set under Gateway.mu, before carry
-	abort  func()   // ends the dialing
-	stop   func()   // closes gone; may be called more than once
-	gone   chan struct{}
+	gate    *Gateway
+	node    *node
+	talk    *talk // nil: the client speaks something else than Bolt
+	client  net.Conn
+	server  net.Conn // nil while dialing; set under Gateway.mu, before carry
+	gone    signal   // it has been cut, or is over
+	door    Door
+	departs atomic.Bool // it leaves its server as soon as nothing is open
+	ended   atomic.Bool // the client says no more
 
-	understood bool        // talk follows what is said; set under Gateway.mu
-	departs    atomic.Bool // it leaves its server as soon as nothing is open
-	ends       atomic.Bool // it goes nowhere else then
-
-	silent  atomic.Bool   // the server says no more
-	ended   atomic.Bool   // the client says no more
+	writing atomic.Int64 // when the write to the client began that is under way, in ns; 0: none is
+	down    copying
+	asks    asking        // of one that is understood
 	reads   atomic.Uint64 // from the client
-	writing atomic.Int64  // when the write to the client began that is under way, in ns; 0: none is
+
+	up         copying     // of one that is not understood
+	ends       atomic.Bool // it goes nowhere else when it departs
+	silent     atomic.Bool // the server says no more
+	understood bool        // talk follows what is said; set under Gateway.mu
+	first      []byte
+	abort      func() // ends the dialing
 
 	// Of endIdle, guarded by Gateway.mu.
 	quiet   time.Time // since when nothing was asked
@@ -45,16 +50,14 @@ type session struct {
 }
 
 func newSession(g *Gateway, v *visitor, n *node, abort func()) *session {
-	gone := make(chan struct{})
-	stop := sync.OnceFunc(func() { close(gone) })
-	return &session{gate: g, door: v.door, talk: v.talk, first: v.first, node: n, client: v.conn, abort: abort, gone: gone, stop: stop}
+	return &session{gate: g, door: v.door, talk: v.talk, first: v.first, node: n, client: v.conn, abort: abort, gone: signal{done: make(chan struct{})}}
 }
 
 // cut ends the session: no byte moves after it returns. It reports whether
 // any could before. A client that was still dialing keeps its connection and
 // finds another node. Gateway.mu is held.
 func (s *session) cut() bool {
-	s.stop()
+	s.gone.raise()
 	s.abort()
 	if s.server == nil {
 		return false
@@ -65,15 +68,14 @@ func (s *session) cut() bool {
 }
 
 // carry moves bytes both ways until both ways have ended, and closes both
-// connections. The counters grow as bytes are written.
-func (s *session) carry(toServer, toClient *atomic.Uint64) {
+// connections.
+func (s *session) carry() {
 	var down sync.WaitGroup
-	down.Go(func() { s.copyToClient(toClient) })
-	if sent, err := s.forward(s.first); err != nil {
+	down.Go(func() { s.copyToClient() })
+	if s.forward(s.first) != nil {
 		s.close()
 	} else {
-		toServer.Add(uint64(sent))
-		s.copyToServer(toServer)
+		s.copyToServer()
 	}
 	down.Wait()
 	s.close()
@@ -81,17 +83,17 @@ func (s *session) carry(toServer, toClient *atomic.Uint64) {
 
 // converse carries a session that is understood, until the server has gone or the client
 // has. It leaves the client's connection open.
-func (s *session) converse(toServer, toClient *atomic.Uint64) {
+func (s *session) converse() {
 	var down sync.WaitGroup
 	down.Go(func() {
-		_, _ = s.copyBytes(s.deliver, s.server, s.expectsNothing, toClient) // talk knows what the client has been given
+		_, _ = s.down.copyBytes(s, heard, s.server) // talk knows what the client has been given
 		s.silent.Store(true)
 		_ = s.client.SetReadDeadline(past)
 	})
 	if s.departs.Load() { // since before it was understood
 		s.wake()
 	}
-	err := s.copyRequests(toServer)
+	err := s.copyRequests()
 	if errors.Is(err, errAlien) || errors.Is(err, errTooLong) || errors.Is(err, errTables) {
 		s.talk.giveUp()
 	}
@@ -100,36 +102,25 @@ func (s *session) converse(toServer, toClient *atomic.Uint64) {
 		_ = s.server.SetReadDeadline(past)
 	}
 	down.Wait()
-	s.stop()
+	s.gone.raise()
 	s.server.Close()
 }
 
 // copyRequests passes on what the client asks, until it ends, the session does, or the
 // server takes no more.
-func (s *session) copyRequests(count *atomic.Uint64) error {
-	t := s.talk
+func (s *session) copyRequests() error {
+	r := &s.asks
+	r.s = s
 	for {
-		failed := s.passOn(count)
-		if failed != nil {
-			return failed
+		if r.failed = s.passOn(); r.failed != nil {
+			return r.failed
 		}
-		err := tcp.Stream(s.client, t.room, func(n int) tcp.Next {
-			t.got(n)
-			s.reads.Add(1)
-			if failed = s.passOn(count); failed != nil {
-				return tcp.Stop
-			}
-			if !t.outstanding() {
-				return tcp.More
-			}
-			t.rest()
-			return tcp.Rest // if the client is gone, its answer will tell
-		})
+		err := tcp.Stream(s.client, r)
 		switch {
-		case failed != nil:
-			return failed
+		case r.failed != nil:
+			return r.failed
 		case !timedOut(err):
-			t.gone = true
+			s.talk.gone = true
 			return err
 		case !s.stays(err):
 			return err
@@ -137,24 +128,48 @@ func (s *session) copyRequests(count *atomic.Uint64) error {
 	}
 }
 
+// asking is where what the client of an understood session asks goes.
+type asking struct {
+	s      *session
+	failed error
+}
+
+// Room implements tcp.Sink.
+func (r *asking) Room() []byte { return r.s.talk.room() }
+
+// Took implements tcp.Sink.
+func (r *asking) Took(n int) tcp.Next {
+	t := r.s.talk
+	t.got(n)
+	r.s.reads.Add(1)
+	if r.failed = r.s.passOn(); r.failed != nil {
+		return tcp.Stop
+	}
+	if !t.outstanding() {
+		return tcp.More
+	}
+	t.rest()
+	return tcp.Rest // if the client is gone, its answer will tell
+}
+
 // passOn passes on what the client has sent, as far as it may.
-func (s *session) passOn(count *atomic.Uint64) error {
+func (s *session) passOn() error {
 	t := s.talk
 	next := t.held
 	for {
 		if next {
-			if err := s.begin(count); err != nil {
+			if err := s.begin(); err != nil {
 				return err
 			}
 		}
-		n, more, err := s.passable(count)
+		n, more, err := s.passable()
 		if err != nil {
 			return err
 		}
 		if next = more; next {
 			continue
 		}
-		if err := s.pass(n, count); err != nil {
+		if err := s.pass(n); err != nil {
 			return err
 		}
 		if len(t.in) > keptLogin {
@@ -165,30 +180,29 @@ func (s *session) passOn(count *atomic.Uint64) error {
 }
 
 // pass writes the first n bytes of what the client has sent.
-func (s *session) pass(n int, count *atomic.Uint64) error {
+func (s *session) pass(n int) error {
 	if n == 0 {
 		return nil
 	}
-	if closed(s.node.gone) {
+	if s.node.gone.raised() {
 		return net.ErrClosed
 	}
-	sent, err := s.forward(s.talk.in[:n])
-	count.Add(uint64(sent))
+	err := s.forward(s.talk.in[:n])
 	s.talk.drop(n)
 	return err
 }
 
 // deliver writes what the server says to the client, and what the gateway itself has to
-// say in between. It implements the write of copyBytes.
-func (s *session) deliver(b []byte) (int, error) {
-	t := s.talk
+// say in between.
+func (s *session) deliver(b []byte) error {
+	t, now := s.talk, time.Now()
 	from, done := 0, false
 	for at := 0; at < len(b); {
 		n, e := t.hear(b[at:])
 		at += n
 		switch e {
 		case bolt.Start:
-			if d := t.waited(); d > 0 {
+			if d := t.waited(now); d > 0 {
 				s.gate.opt.Answered(s.node.addr, s.door, d)
 			}
 			if t.down.Tag() == bolt.Success {
@@ -198,16 +212,17 @@ func (s *session) deliver(b []byte) (int, error) {
 			if t.down.Tag() == bolt.Record {
 				continue
 			}
-			own := s.answered(t.down.Tag())
+			own := s.answered(t.down.Tag(), now)
 			done = s.departs.Load()
 			if len(own) == 0 {
 				continue
 			}
 			if err := s.tell(b[from:at]); err != nil {
-				return from, err
+				return err
 			}
-			if from = at; s.tell(own) != nil {
-				return from, net.ErrClosed
+			from = at
+			if err := s.tell(own); err != nil {
+				return err
 			}
 		case bolt.Alien:
 			t.giveUp()
@@ -216,20 +231,20 @@ func (s *session) deliver(b []byte) (int, error) {
 		}
 	}
 	if err := s.tell(b[from:]); err != nil {
-		return from, err
+		return err
 	}
-	if t.sayDue(s.tell) != nil {
-		return len(b), net.ErrClosed
+	if err := t.sayDue(s.tell); err != nil {
+		return err
 	}
 	if done {
 		s.wake()
 	}
-	return len(b), nil
+	return nil
 }
 
 // tell writes a part of what the client is told. If that fails the rest is of no use to it.
 func (s *session) tell(p []byte) error {
-	_, err := s.hand(p)
+	err := s.hand(p)
 	if err != nil {
 		s.talk.giveUp()
 	}
@@ -238,17 +253,17 @@ func (s *session) tell(p []byte) error {
 
 // answered notes an answer that is about to be passed on, and how long it took, and
 // returns what the gateway itself has to say after it.
-func (s *session) answered(tag bolt.Tag) []byte {
-	own, took := s.talk.answered(tag)
+func (s *session) answered(tag bolt.Tag, now time.Time) []byte {
+	own, took := s.talk.answered(tag, now)
 	if took > 0 && s.door == ReadWrite {
-		s.gate.pace.note(time.Now(), took)
+		s.gate.pace.note(now, took)
 	}
 	return own
 }
 
 // copyToServer is named so that it can be found in a goroutine dump.
-func (s *session) copyToServer(count *atomic.Uint64) {
-	read, write := s.copyBytes(s.forward, s.client, never, count)
+func (s *session) copyToServer() {
+	read, write := s.up.copyBytes(s, toServer, s.client)
 	switch {
 	case write != nil: // the server is gone: the other way delivers its last words and ends
 	case read != nil || !closeWrite(s.server):
@@ -257,19 +272,20 @@ func (s *session) copyToServer(count *atomic.Uint64) {
 }
 
 // copyToClient is named so that it can be found in a goroutine dump.
-func (s *session) copyToClient(count *atomic.Uint64) {
-	read, write := s.copyBytes(s.hand, s.server, never, count)
+func (s *session) copyToClient() {
+	read, write := s.down.copyBytes(s, toClient, s.server)
 	if write != nil || read != nil || !closeWrite(s.client) {
 		s.close()
 	}
 }
 
 // hand writes p to the client, and says since when it does.
-func (s *session) hand(p []byte) (int, error) {
+func (s *session) hand(p []byte) error {
 	s.writing.Store(time.Now().UnixNano())
 	n, err := s.client.Write(p)
 	s.writing.Store(0)
-	return n, err
+	s.gate.toClient.Add(uint64(n))
+	return err
 }
 
 // closeWrite passes the end of a stream on and leaves the other way open. It
@@ -282,15 +298,19 @@ func closeWrite(c net.Conn) bool {
 // close ends both ways. Whoever reads from one connection may be writing to the other, and
 // Close waits for him.
 func (s *session) close() {
-	s.stop()
+	s.gone.raise()
 	_ = s.server.SetDeadline(past)
 	_ = s.client.SetDeadline(past)
 	s.server.Close()
 	s.client.Close()
 }
 
-// forward writes p to the server.
-func (s *session) forward(p []byte) (int, error) { return s.push(s.server, p) }
+// forward writes p to the server. The counter grows as bytes are written.
+func (s *session) forward(p []byte) error {
+	sent, err := s.push(s.server, p)
+	s.gate.toServer.Add(uint64(sent))
+	return err
+}
 
 // Both ways copy through a buffer: splicing from server to client was measured
 // to be no faster, would need two more files a session and could not be
@@ -305,50 +325,79 @@ const (
 
 var buffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 
-// copyBytes moves bytes from src to write until src ends, with neither error,
-// or one of them fails. rests says whether nothing is expected from src.
-func (s *session) copyBytes(write func([]byte) (int, error), src net.Conn, rests func() bool, count *atomic.Uint64) (readErr, writeErr error) {
+// heading is where bytes go that are not asked for their meaning, or are answers.
+type heading uint8
+
+const (
+	toServer heading = iota
+	toClient
+	heard // to the client, and talk hears what it is
+)
+
+// copying is one way of a session through buffers of its own.
+type copying struct {
+	s     *session
+	to    heading
+	buf   []byte
+	small []byte
+	large *[largeBuffer]byte
+	err   error // of a write
+}
+
+// copyBytes moves bytes from src until that ends, with neither error, or one of them fails.
+func (c *copying) copyBytes(s *session, to heading, src net.Conn) (readErr, writeErr error) {
 	small := make([]byte, smallBuffer)
-	buf := small
-	var large *[largeBuffer]byte
+	*c = copying{s: s, to: to, buf: small, small: small}
 	defer func() {
-		if large != nil {
-			buffers.Put(large)
+		if c.large != nil {
+			buffers.Put(c.large)
+			c.large, c.buf = nil, nil
 		}
 	}()
-	err := tcp.Stream(src, func() []byte { return buf }, func(n int) tcp.Next {
-		if closed(s.node.gone) {
-			writeErr = net.ErrClosed // the cut has begun and is on its way to this session
-			return tcp.Stop
-		}
-		sent, err := write(buf[:n])
-		count.Add(uint64(sent))
-		if err != nil {
-			writeErr = err
-			return tcp.Stop
-		}
-		switch {
-		case large == nil && n == len(buf):
-			large = buffers.Get().(*[largeBuffer]byte)
-			buf = large[:]
-		case large != nil && n <= smallBuffer:
-			buffers.Put(large)
-			large, buf = nil, small
-		}
-		if rests() {
-			return tcp.Rest
-		}
-		return tcp.More
-	})
+	err := tcp.Stream(src, c)
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return err, writeErr
+	return err, c.err
+}
+
+// Room implements tcp.Sink.
+func (c *copying) Room() []byte { return c.buf }
+
+// Took implements tcp.Sink.
+func (c *copying) Took(n int) tcp.Next {
+	if c.s.node.gone.raised() {
+		c.err = net.ErrClosed // the cut has begun and is on its way to this session
+		return tcp.Stop
+	}
+	if c.err = c.write(c.buf[:n]); c.err != nil {
+		return tcp.Stop
+	}
+	switch {
+	case c.large == nil && n == len(c.buf):
+		c.large = buffers.Get().(*[largeBuffer]byte)
+		c.buf = c.large[:]
+	case c.large != nil && n <= smallBuffer:
+		buffers.Put(c.large)
+		c.large, c.buf = nil, c.small
+	}
+	if c.to == heard && c.s.expectsNothing() {
+		return tcp.Rest
+	}
+	return tcp.More
+}
+
+func (c *copying) write(b []byte) error {
+	switch c.to {
+	case toServer:
+		return c.s.forward(b)
+	case toClient:
+		return c.s.hand(b)
+	default:
+		return c.s.deliver(b)
+	}
 }
 
 // expectsNothing reports whether the server has nothing to say, and something will be written to
 // it that tells if it is gone.
 func (s *session) expectsNothing() bool { return !s.talk.outstanding() && !s.ended.Load() }
-
-// never says of a stream that is not understood that anything may come.
-func never() bool { return false }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"net"
-	"sync/atomic"
 
 	"memgraph-controller/internal/bolt"
 )
@@ -22,7 +21,7 @@ var errTables = errors.New("too many ROUTE are not answered yet")
 // route answers ROUTE, which Memgraph Community does not know: writers and routers are
 // at the read/write door, readers at the read-only one, at the host by which the client
 // has come. It waits for its turn: requests are answered in the order in which they came.
-func (s *session) route(count *atomic.Uint64) error {
+func (s *session) route() error {
 	t := s.talk
 	body, whole := t.up.Kept()
 	v, err := bolt.Unpack(body)
@@ -34,7 +33,7 @@ func (s *session) route(count *atomic.Uint64) error {
 		}
 	}
 	before := t.begin
-	if err := s.pass(before, count); err != nil { // what came before is asked before
+	if err := s.pass(before); err != nil { // what came before is asked before
 		return err
 	}
 	t.drop(t.seen)

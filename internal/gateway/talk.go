@@ -18,11 +18,6 @@ const (
 // talk is what the gateway knows of a client's Bolt session. It outlives the servers
 // that the session is led to.
 type talk struct {
-	proposals bolt.Proposals
-	version   bolt.Version // agreed upon; zero until then
-	hello     []byte       // as it came
-	logon     []byte       // as it came; empty while there is none
-
 	// Of copyToServer, and of whoever comes after it.
 	up    bolt.Scanner
 	in    []byte // read from the client and not passed on
@@ -37,12 +32,17 @@ type talk struct {
 	down bolt.Scanner
 
 	mu     sync.Mutex
-	conv   bolt.Conversation
-	tables [][]byte  // answers to ROUTE whose turn has not come
 	speaks bool      // something that is answered already is still being written to the client
 	over   bool      // it ends with its server, whatever it was doing
+	tables [][]byte  // answers to ROUTE whose turn has not come
 	since  time.Time // when what is not answered at all yet was asked; zero if nothing is
 	asked  time.Time // when what is not answered to the end yet was asked
+	conv   bolt.Conversation
+
+	proposals bolt.Proposals
+	version   bolt.Version // agreed upon; zero until then
+	hello     []byte       // as it came
+	logon     []byte       // as it came; empty while there is none
 }
 
 // standing says how the session stands.
@@ -79,13 +79,13 @@ func (t *talk) ask(tag bolt.Tag) {
 	t.conv.Ask(tag)
 }
 
-// waited returns how long the first answer has taken to what was asked, 0 if an answer
-// has been there before.
-func (t *talk) waited() (d time.Duration) {
+// waited returns how long the first answer, which is there now, has taken to what was
+// asked; 0 if an answer has been there before.
+func (t *talk) waited(now time.Time) (d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.since.IsZero() {
-		d = time.Since(t.since)
+		d = now.Sub(t.since)
 		t.since = time.Time{}
 	}
 	return d
@@ -110,7 +110,7 @@ func (t *talk) outstanding() bool {
 // answered notes an answer that is about to be passed on: until spoken nobody else says
 // anything to the client. It returns what the gateway itself has to say after it; and if
 // nothing else waits for an answer, how long all that took, 0 otherwise.
-func (t *talk) answered(tag bolt.Tag) (own []byte, took time.Duration) {
+func (t *talk) answered(tag bolt.Tag, now time.Time) (own []byte, took time.Duration) {
 	more := false
 	if tag == bolt.Success {
 		if body, whole := t.down.Kept(); whole {
@@ -123,7 +123,7 @@ func (t *talk) answered(tag bolt.Tag) (own []byte, took time.Duration) {
 	defer t.mu.Unlock()
 	t.speaks = true
 	if _, expected := t.conv.Answer(tag, more); expected && t.conv.Waiting() == 0 {
-		took = time.Since(t.asked)
+		took = now.Sub(t.asked)
 	}
 	return t.due(), took
 }

@@ -54,13 +54,13 @@ func (s *session) push(server net.Conn, b []byte) (int, error) {
 		for q := s.node.pause.Load(); q != nil && (!q.mild || !s.understood); q = s.node.pause.Load() {
 			select {
 			case <-q.over:
-			case <-s.gone:
+			case <-s.gone.done:
 				return sent, net.ErrClosed
 			}
 		}
 		n, err := server.Write(b[sent:])
 		sent += n
-		if !errors.Is(err, os.ErrDeadlineExceeded) || closed(s.gone) {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || s.gone.raised() {
 			return sent, err
 		}
 	}

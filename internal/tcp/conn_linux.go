@@ -3,10 +3,10 @@
 package tcp
 
 import (
-	"encoding/binary"
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -21,36 +21,60 @@ import (
 // short message pays for two wakeups and needs one (measured with Go 1.26 and perf:
 // entersyscall and its futex). Waiting, deadlines and closing are package net's, whose
 // errors name a raw-read or a raw-write. Where Linux tells beside the bytes how much is left
-// (TCP_INQ, 4.18), Stream spares the read in vain that otherwise ends each message. The price: while the kernel takes a write, which
-// on a loopback includes what the receiver does with it, no other goroutine runs on that
-// processor of the scheduler, and the race detector does not see what was read or written.
+// (TCP_INQ, 4.18), Stream spares the read in vain that otherwise ends each message. The
+// price: while the kernel takes a write, which on a loopback includes what the receiver does
+// with it, no other goroutine runs on that processor of the scheduler, and the race detector
+// does not see what was read or written.
 //
-// It may be used by several goroutines at once, as any net.Conn.
+// What package net does not promise: once Close has returned, or SetDeadline or
+// SetWriteDeadline with a time that has passed, nothing is sent any more, not even by a
+// write that had looked at its deadline before. They wait for a write that the kernel is
+// taking, not for one that waits for its peer.
+//
+// It may be used by several goroutines at once, as any net.Conn. Only Close closes it: the
+// TCPConn below must not be closed by itself.
 type Conn struct {
-	*net.TCPConn
-	raw syscall.RawConn
+	out outward
 	in  inward
-	out half
+	raw syscall.RawConn
+	*net.TCPConn
 }
 
-// half is one direction.
-type half struct {
-	mu    sync.Mutex
-	b     []byte // what is left to read into, or to write
-	n     int    // bytes moved
-	errno syscall.Errno
-	try   func(fd uintptr) (done bool)
-}
-
-// inward is how what arrives is asked for.
+// inward is how what arrives is asked for: by Read into b, or for a stream.
 type inward struct {
-	half
-	told    bool // the kernel tells how much is left
-	left    bool // there is more, or the end; known if told
-	vector  syscall.Iovec
-	message syscall.Msghdr
-	control [controlSize]byte
+	mu     sync.Mutex
+	told   bool // the kernel tells how much is left
+	next   Next // what sink wants
+	errno  syscall.Errno
+	n      int // bytes read
+	sink   Sink
+	arrive func(fd uintptr) (done bool) // take
+	b      []byte
+	try    func(fd uintptr) (done bool) // read
 }
+
+// outward is how bytes are sent: one write at a time, held by mu, and in it what the kernel
+// takes at once, held by valve.
+type outward struct {
+	mu    sync.Mutex
+	valve sync.Mutex
+	fd    uintptr // not to be used once it is closed: it may be another file then
+	state outlet  // changes with the deadline, under valve
+	err   error
+	n     int                          // bytes sent
+	b     []byte                       // what is left to send
+	try   func(fd uintptr) (done bool) // write
+}
+
+// outlet says whether bytes may be sent.
+type outlet uint8
+
+const (
+	free    outlet = iota
+	bounded        // there is a deadline: package net looks at it
+	shut           // it has passed
+	closed         // for good
+)
 
 // Brief returns conn as a Conn, or as it is if it is no connection of the kernel's.
 func Brief(conn net.Conn) net.Conn {
@@ -63,7 +87,10 @@ func Brief(conn net.Conn) net.Conn {
 		return conn // it is closed
 	}
 	c := &Conn{TCPConn: t, raw: raw}
-	c.in.try, c.out.try = c.in.read, c.out.write
+	c.in.try, c.in.arrive, c.out.try = c.in.read, c.in.take, c.out.write
+	if raw.Control(func(fd uintptr) { c.out.fd = fd }) != nil {
+		return conn
+	}
 	if tells() {
 		_ = raw.Control(func(fd uintptr) {
 			c.in.told = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpInq, 1) == nil
@@ -77,32 +104,74 @@ func (c *Conn) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return c.TCPConn.Read(b)
 	}
-	n, err := c.in.move(b, c.raw.Read, c.fail, "read")
-	if n == 0 && err == nil {
+	h := &c.in
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.b, h.n, h.errno = b, 0, 0
+	err := c.raw.Read(h.try)
+	h.b = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case h.errno != 0:
+		return 0, c.fail("read", os.NewSyscallError("read", h.errno))
+	case h.n == 0:
 		return 0, io.EOF
 	}
-	return n, err
+	return h.n, nil
 }
 
 // Write implements net.Conn.
 func (c *Conn) Write(b []byte) (int, error) {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := o.sendFreely(b)
+	if n == len(b) && n > 0 {
+		return n, nil
+	}
 	if len(b) == 0 {
 		return c.TCPConn.Write(b)
 	}
-	return c.out.move(b, c.raw.Write, c.fail, "write")
+	o.b, o.n, o.err = b[n:], n, nil
+	err := c.raw.Write(o.try)
+	o.b = nil
+	if err == nil && o.err != nil {
+		err = c.fail("write", o.err)
+	}
+	return o.n, err
 }
 
-// move has wait try until something was done.
-func (h *half) move(b []byte, wait func(func(uintptr) bool) error, fail func(string, error) error, op string) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.b, h.n, h.errno = b, 0, 0
-	err := wait(h.try)
-	h.b = nil
-	if err == nil && h.errno != 0 {
-		err = fail(op, os.NewSyscallError(op, h.errno))
+// SetDeadline implements net.Conn.
+func (c *Conn) SetDeadline(t time.Time) error { return c.out.bound(t, c.TCPConn.SetDeadline) }
+
+// SetWriteDeadline implements net.Conn.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.out.bound(t, c.TCPConn.SetWriteDeadline) }
+
+// Close implements net.Conn.
+func (c *Conn) Close() error {
+	c.out.valve.Lock()
+	c.out.state = closed
+	c.out.valve.Unlock()
+	return c.TCPConn.Close()
+}
+
+// bound sets a deadline.
+func (o *outward) bound(t time.Time, set func(time.Time) error) error {
+	o.valve.Lock()
+	defer o.valve.Unlock()
+	if err := set(t); err != nil || o.state == closed {
+		return err // if nil, it is being closed just now
 	}
-	return h.n, err
+	switch {
+	case t.IsZero():
+		o.state = free
+	case time.Until(t) > 0:
+		o.state = bounded
+	default:
+		o.state = shut
+	}
+	return nil
 }
 
 func (c *Conn) fail(op string, err error) error {
@@ -115,27 +184,14 @@ func (c *Conn) fail(op string, err error) error {
 // begins, not while it waits, and is told of each arrival once: so it is safe to wait
 // without having asked in vain, if all that had arrived is known to be read. Of the end of
 // the stream the kernel says one byte is left. Of a reset it does not.
-func (c *Conn) stream(room func() []byte, each func(n int) Next) error {
+func (c *Conn) stream(s Sink) error {
 	h := &c.in
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.errno = 0
-	next := More
-	try := func(fd uintptr) bool {
-		h.b = room()
-		if !h.read(fd) {
-			return false
-		}
-		if h.errno != 0 || h.n == 0 {
-			return true
-		}
-		next = each(h.n)
-		h.b, h.vector.Base = nil, nil // it waits without them
-		return next != Rest || !h.told || h.left
-	}
+	h.sink = s
+	defer func() { h.sink = nil }()
 	for {
-		err := c.raw.Read(try) // anew for each: it looks at the deadline first
-		h.b = nil
+		err := c.raw.Read(h.arrive) // anew for each: it looks at the deadline first
 		switch {
 		case err != nil:
 			return err
@@ -143,18 +199,46 @@ func (c *Conn) stream(room func() []byte, each func(n int) Next) error {
 			return c.fail("read", os.NewSyscallError("recvmsg", h.errno))
 		case h.n == 0:
 			return io.EOF
-		case next == Stop:
+		case h.next == Stop:
 			return nil
 		}
 	}
 }
 
+// take gives the sink what has arrived. It reports false if more is to be waited for.
+func (h *inward) take(fd uintptr) bool {
+	n, left, errno := receive(fd, h.sink.Room(), h.told)
+	if errno == syscall.EAGAIN {
+		return false
+	}
+	var next Next
+	if n > 0 {
+		next = h.sink.Took(n)
+		if next == Rest && h.told && !left {
+			return false
+		}
+	}
+	h.n, h.errno, h.next = n, errno, next
+	return true
+}
+
+// read reads once.
+func (h *inward) read(fd uintptr) bool {
+	n, _, errno := receive(fd, h.b, false)
+	h.n, h.errno = n, errno
+	return errno != syscall.EAGAIN
+}
+
 // What the kernel tells beside the bytes (Linux 4.18): how many are left, and one when
 // only the end of the stream is.
-const (
-	tcpInq      = 36
-	controlSize = syscall.SizeofCmsghdr + 8
-)
+const tcpInq = 36
+
+// note is how it tells.
+type note struct {
+	head syscall.Cmsghdr
+	left int32
+	_    int32
+}
 
 // tells reports whether this kernel tells how much is left, and counts the end of the
 // stream: gVisor and Linux before 5.1 may not, and without that an end could be missed.
@@ -204,73 +288,94 @@ func told(conn *net.TCPConn) bool {
 	if err != nil || conn.SetReadDeadline(time.Now().Add(patience)) != nil {
 		return false
 	}
-	h := inward{told: true, half: half{b: make([]byte, 8)}}
-	ended := false
+	b, ended := make([]byte, 8), false
 	err = raw.Read(func(fd uintptr) bool {
 		if err := syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpInq, 1); err != nil {
 			return true
 		}
 		time.Sleep(time.Millisecond) // a loopback delivers the end with the byte
-		if !h.read(fd) {
-			return false
-		}
-		ended = h.n == 1 && h.left
-		return true
+		n, left, errno := receive(fd, b, true)
+		ended = n == 1 && left
+		return errno != syscall.EAGAIN
 	})
 	return err == nil && ended
 }
 
-// read reads once.
-func (h *inward) read(fd uintptr) bool {
-	h.n = 0
-	h.vector.Base = unsafe.SliceData(h.b)
-	h.vector.SetLen(len(h.b))
-	h.message = syscall.Msghdr{Iov: &h.vector, Iovlen: 1}
-	if h.told {
-		h.message.Control = &h.control[0]
-		h.message.SetControllen(controlSize)
+// receive reads once into b. If told, it also returns whether something is left to read, or
+// the end is; otherwise, and where the kernel does not say, that is true.
+func receive(fd uintptr, b []byte, told bool) (n int, left bool, errno syscall.Errno) {
+	var said note
+	vector := syscall.Iovec{Base: unsafe.SliceData(b)}
+	vector.SetLen(len(b))
+	message := syscall.Msghdr{Iov: &vector, Iovlen: 1}
+	if told {
+		message.Control = (*byte)(unsafe.Pointer(&said))
+		message.SetControllen(int(unsafe.Sizeof(said)))
 	}
 	for {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&h.message)), syscall.MSG_DONTWAIT)
+		k, _, errno := syscall.RawSyscall(syscall.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&message)), syscall.MSG_DONTWAIT)
+		runtime.KeepAlive(&vector)
+		runtime.KeepAlive(&said)
 		switch errno {
 		case 0:
-			h.n = int(n)
-			h.left = !h.empty()
-			return true
+			return int(k), said.head.Level != syscall.IPPROTO_TCP || said.head.Type != tcpInq || said.left != 0, 0
 		case syscall.EINTR:
-		case syscall.EAGAIN:
-			return false
 		default:
-			h.errno = errno
-			return true
+			return 0, true, errno
 		}
 	}
 }
 
-// empty reports whether the kernel has said that nothing is left to read.
-func (h *inward) empty() bool {
-	if h.message.Controllen < syscall.SizeofCmsghdr+4 {
-		return false
+// sendFreely writes what the kernel takes at once, if there is no deadline.
+func (o *outward) sendFreely(b []byte) (n int) {
+	for n < len(b) {
+		k, err := o.send(o.fd, b[n:], free)
+		if err != nil || k == 0 {
+			break // package net tells what is the matter, or waits
+		}
+		n += k
 	}
-	head := (*syscall.Cmsghdr)(unsafe.Pointer(&h.control[0]))
-	return head.Level == syscall.IPPROTO_TCP && head.Type == tcpInq && binary.NativeEndian.Uint32(h.control[syscall.SizeofCmsghdr:]) == 0
+	return n
 }
 
-// write writes all there is, as far as the kernel takes it.
-func (h *half) write(fd uintptr) bool {
+// send writes what the kernel takes, unless the outlet is more closed than most. The errors
+// are those of package net, and the kernel's as they are.
+func (o *outward) send(fd uintptr, b []byte, most outlet) (int, error) {
+	o.valve.Lock()
+	defer o.valve.Unlock()
+	switch {
+	case o.state <= most:
+	case o.state == closed:
+		return 0, net.ErrClosed
+	default:
+		return 0, os.ErrDeadlineExceeded
+	}
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
+// write writes all there is, as far as the kernel takes it. It reports false if it is to be
+// waited for.
+func (o *outward) write(fd uintptr) bool {
 	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(h.b))), uintptr(len(h.b)), syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)
-		switch errno {
-		case 0:
-			h.n += int(n)
-			if h.b = h.b[n:]; len(h.b) == 0 || n == 0 {
+		n, err := o.send(fd, o.b, bounded)
+		errno, kernel := err.(syscall.Errno) //nolint:errorlint // send wraps nothing
+		switch {
+		case err == nil:
+			o.n += n
+			if o.b = o.b[n:]; len(o.b) == 0 || n == 0 {
 				return true
 			}
-		case syscall.EINTR:
-		case syscall.EAGAIN:
+		case !kernel:
+			o.err = err // at once: who waited for room now might wait for ever
+			return true
+		case errno == syscall.EAGAIN:
 			return false
-		default:
-			h.errno = errno
+		case errno != syscall.EINTR:
+			o.err = os.NewSyscallError("write", errno)
 			return true
 		}
 	}

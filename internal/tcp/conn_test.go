@@ -162,3 +162,103 @@ func TestBriefAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestNothingIsSentAfterADeadlineHasPassed: also not by a write whose look at the deadline
+// lies before it.
+func TestNothingIsSentAfterADeadlineHasPassed(t *testing.T) {
+	for name, pass := range map[string]func(net.Conn) error{
+		"of writes": func(c net.Conn) error { return c.SetWriteDeadline(time.Unix(1, 0)) },
+		"of all":    func(c net.Conn) error { return c.SetDeadline(time.Unix(1, 0)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, there := pair(t)
+			here := conn.(*Conn)
+			_ = here.SetDeadline(time.Now().Add(time.Hour)) // package net looks at it
+			write := here.out.try
+			here.out.try = func(fd uintptr) bool {
+				if err := pass(here); err != nil {
+					t.Error(err)
+				}
+				return write(fd)
+			}
+			if n, err := here.Write([]byte("late")); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("wrote %d, %v", n, err)
+			}
+			here.out.try = write
+			if n, err := here.Write([]byte("later")); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("then wrote %d, %v", n, err)
+			}
+			_ = here.SetDeadline(time.Time{})
+			if _, err := here.Write([]byte("again")); err != nil {
+				t.Error(err)
+			}
+			got := make([]byte, 16)
+			if n, err := there.Read(got); err != nil || string(got[:n]) != "again" {
+				t.Errorf("received %q, %v; want what was written without a deadline", got[:n], err)
+			}
+		})
+	}
+}
+
+// TestADeadlineWaitsForWhatTheKernelTakes: when it has returned no write is under way.
+func TestADeadlineWaitsForWhatTheKernelTakes(t *testing.T) {
+	conn, _ := pair(t)
+	here := conn.(*Conn)
+	for name, end := range map[string]func() error{
+		"SetWriteDeadline": func() error { return here.SetWriteDeadline(time.Unix(1, 0)) },
+		"SetDeadline":      func() error { return here.SetDeadline(time.Unix(1, 0)) },
+		"Close":            here.Close,
+	} {
+		here.out.valve.Lock() // as a write does meanwhile
+		done := make(chan error, 1)
+		go func() { done <- end() }()
+		select {
+		case <-done:
+			t.Errorf("%s did not wait", name)
+			here.out.valve.Unlock()
+			continue
+		case <-time.After(20 * time.Millisecond):
+		}
+		here.out.valve.Unlock()
+		<-done
+	}
+}
+
+// TestADeadlineDoesNotOpenWhatIsClosed: the number of its file may be another's by then.
+func TestADeadlineDoesNotOpenWhatIsClosed(t *testing.T) {
+	conn, _ := pair(t)
+	here := conn.(*Conn)
+	here.Close()
+	begun := func(time.Time) error { return nil } // as package net says until it is closed
+	if err := here.out.bound(time.Time{}, begun); err != nil {
+		t.Error(err)
+	}
+	if n := here.out.sendFreely([]byte("x")); n != 0 {
+		t.Errorf("%d bytes went to file %d, which is closed", n, here.out.fd)
+	}
+}
+
+// TestAWriteIsNotForgottenWhenItsDeadlineGoesAgain: it had been refused for it, and the
+// peer has room, so that nobody would ever wake it.
+func TestAWriteIsNotForgottenWhenItsDeadlineGoesAgain(t *testing.T) {
+	conn, _ := pair(t)
+	here := conn.(*Conn)
+	_ = here.SetWriteDeadline(time.Now().Add(time.Hour))
+	write := here.out.try
+	here.out.try = func(fd uintptr) bool {
+		_ = here.SetWriteDeadline(time.Unix(1, 0))
+		defer func() { _ = here.SetWriteDeadline(time.Time{}) }()
+		return write(fd)
+	}
+	done := make(chan error, 1)
+	go func() { _, err := here.Write([]byte("x")); done <- err }()
+	select {
+	case err := <-done:
+		var timeout net.Error
+		if !errors.As(err, &timeout) || !timeout.Timeout() || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the write ended with %v, want a timeout", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the write waits for ever")
+	}
+}

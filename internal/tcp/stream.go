@@ -15,16 +15,23 @@ const (
 	Rest
 )
 
-// Stream reads from conn into what room returns, and gives each what was read, until that
-// wants to stop; then it returns nil. At the end of the stream it returns io.EOF. room is
-// asked anew before each read and must not return an empty buffer.
-func Stream(conn net.Conn, room func() []byte, each func(n int) Next) error {
+// Sink is where a stream goes.
+type Sink interface {
+	// Room returns what to read into; it is asked before each read. It must not be empty.
+	Room() []byte
+	// Took is told how many bytes of the room were read: at least one.
+	Took(n int) Next
+}
+
+// Stream reads from conn into s until that wants to stop; then it returns nil. At the end
+// of the stream it returns io.EOF.
+func Stream(conn net.Conn, s Sink) error {
 	if c, ok := conn.(streamer); ok {
-		return c.stream(room, each)
+		return c.stream(s)
 	}
 	for {
-		n, err := conn.Read(room())
-		if n > 0 && each(n) == Stop {
+		n, err := conn.Read(s.Room())
+		if n > 0 && s.Took(n) == Stop {
 			return nil
 		}
 		if err != nil {
@@ -34,5 +41,5 @@ func Stream(conn net.Conn, room func() []byte, each func(n int) Next) error {
 }
 
 type streamer interface {
-	stream(room func() []byte, each func(n int) Next) error
+	stream(s Sink) error
 }

@@ -14,14 +14,28 @@ import (
 	"time"
 )
 
+// sink is a Sink of two functions.
+type sink struct {
+	room func() []byte
+	took func(n int) Next
+}
+
+func (s sink) Room() []byte    { return s.room() }
+func (s sink) Took(n int) Next { return s.took(n) }
+
+// into returns a Sink that reads into b.
+func into(b []byte, took func(n int) Next) Sink {
+	return sink{room: func() []byte { return b }, took: took}
+}
+
 // gather streams from conn into a buffer of size bytes until it ends.
 func gather(conn net.Conn, size int, next Next) ([]byte, error) {
 	var got []byte
 	b := make([]byte, size)
-	err := Stream(conn, func() []byte { return b }, func(n int) Next {
+	err := Stream(conn, into(b, func(n int) Next {
 		got = append(got, b[:n]...)
 		return next
-	})
+	}))
 	return got, err
 }
 
@@ -87,7 +101,7 @@ func TestStreamRestsAndGoesOn(t *testing.T) {
 		there.Close()
 	}()
 	b := make([]byte, 64)
-	err := Stream(here, func() []byte { asked++; return b }, func(int) Next { return Rest })
+	err := Stream(here, sink{func() []byte { asked++; return b }, func(int) Next { return Rest }})
 	if told := here.(*Conn).in.told; !errors.Is(err, io.EOF) || told && asked > 60 {
 		t.Errorf("%d reads and %v; want 50, one for the end, and few in vain", asked, err)
 	}
@@ -164,7 +178,7 @@ func TestStreamAllocatesNothing(t *testing.T) {
 	here, there := pair(t)
 	b, answer, word := make([]byte, 8), make([]byte, 8), []byte("x")
 	go func() {
-		_ = Stream(here, func() []byte { return b }, func(n int) Next { _, _ = here.Write(b[:n]); return Rest })
+		_ = Stream(here, into(b, func(n int) Next { _, _ = here.Write(b[:n]); return Rest }))
 	}()
 	if n := testing.AllocsPerRun(100, func() {
 		_, _ = there.Write(word)

@@ -5,12 +5,99 @@ import (
 	"net"
 
 	"memgraph-controller/internal/bolt"
+	"memgraph-controller/internal/tcp"
 )
 
 var (
 	errAlien   = errors.New("what the client sends is no Bolt any more")
 	errTooLong = errors.New("a message that must be read as a whole is too long")
 )
+
+// copyRequests passes on what the client asks, until it ends, the session does, or the
+// server takes no more.
+func (s *session) copyRequests() error {
+	r := &s.asks
+	r.s = s
+	for {
+		if r.failed = s.passOn(); r.failed != nil {
+			return r.failed
+		}
+		err := tcp.Stream(s.client, r)
+		switch {
+		case r.failed != nil:
+			return r.failed
+		case !timedOut(err):
+			s.talk.gone = true
+			return err
+		case !s.stays(err):
+			return err
+		}
+	}
+}
+
+// asking is where what the client of an understood session asks goes.
+type asking struct {
+	s      *session
+	failed error
+}
+
+// Room implements tcp.Sink.
+func (r *asking) Room() []byte { return r.s.talk.room() }
+
+// Took implements tcp.Sink.
+func (r *asking) Took(n int) tcp.Next {
+	t := r.s.talk
+	t.got(n)
+	r.s.reads.Add(1)
+	if r.failed = r.s.passOn(); r.failed != nil {
+		return tcp.Stop
+	}
+	if !t.outstanding() {
+		return tcp.More
+	}
+	t.rest()
+	return tcp.Rest // if the client is gone, its answer will tell
+}
+
+// passOn passes on what the client has sent, as far as it may.
+func (s *session) passOn() error {
+	t := s.talk
+	next := t.held
+	for {
+		if next {
+			if err := s.begin(); err != nil {
+				return err
+			}
+		}
+		n, more, err := s.passable()
+		if err != nil {
+			return err
+		}
+		if next = more; next {
+			continue
+		}
+		if err := s.pass(n); err != nil {
+			return err
+		}
+		if len(t.in) > keptLogin {
+			return errTooLong
+		}
+		return nil
+	}
+}
+
+// pass writes the first n bytes of what the client has sent.
+func (s *session) pass(n int) error {
+	if n == 0 {
+		return nil
+	}
+	if s.node.gone.raised() {
+		return net.ErrClosed
+	}
+	err := s.forward(s.talk.in[:n])
+	s.talk.drop(n)
+	return err
+}
 
 // read reads more of what the client sends. What in holds is at most one message that
 // must be whole, and a buffer.

@@ -9,11 +9,10 @@ import (
 	"time"
 
 	"memgraph-controller/internal/bolt"
-	"memgraph-controller/internal/tcp"
 )
 
 // past is a deadline that has passed: it ends a read or write under way and
-// lets none begin, without waiting for whoever is in it, as Close would.
+// lets none begin, without waiting until its goroutine has returned, as Close would.
 var past = time.Unix(1, 0)
 
 // session is one client at one node.
@@ -104,92 +103,6 @@ func (s *session) converse() {
 	down.Wait()
 	s.gone.raise()
 	s.server.Close()
-}
-
-// copyRequests passes on what the client asks, until it ends, the session does, or the
-// server takes no more.
-func (s *session) copyRequests() error {
-	r := &s.asks
-	r.s = s
-	for {
-		if r.failed = s.passOn(); r.failed != nil {
-			return r.failed
-		}
-		err := tcp.Stream(s.client, r)
-		switch {
-		case r.failed != nil:
-			return r.failed
-		case !timedOut(err):
-			s.talk.gone = true
-			return err
-		case !s.stays(err):
-			return err
-		}
-	}
-}
-
-// asking is where what the client of an understood session asks goes.
-type asking struct {
-	s      *session
-	failed error
-}
-
-// Room implements tcp.Sink.
-func (r *asking) Room() []byte { return r.s.talk.room() }
-
-// Took implements tcp.Sink.
-func (r *asking) Took(n int) tcp.Next {
-	t := r.s.talk
-	t.got(n)
-	r.s.reads.Add(1)
-	if r.failed = r.s.passOn(); r.failed != nil {
-		return tcp.Stop
-	}
-	if !t.outstanding() {
-		return tcp.More
-	}
-	t.rest()
-	return tcp.Rest // if the client is gone, its answer will tell
-}
-
-// passOn passes on what the client has sent, as far as it may.
-func (s *session) passOn() error {
-	t := s.talk
-	next := t.held
-	for {
-		if next {
-			if err := s.begin(); err != nil {
-				return err
-			}
-		}
-		n, more, err := s.passable()
-		if err != nil {
-			return err
-		}
-		if next = more; next {
-			continue
-		}
-		if err := s.pass(n); err != nil {
-			return err
-		}
-		if len(t.in) > keptLogin {
-			return errTooLong
-		}
-		return nil
-	}
-}
-
-// pass writes the first n bytes of what the client has sent.
-func (s *session) pass(n int) error {
-	if n == 0 {
-		return nil
-	}
-	if s.node.gone.raised() {
-		return net.ErrClosed
-	}
-	err := s.forward(s.talk.in[:n])
-	s.talk.drop(n)
-	return err
 }
 
 // deliver writes what the server says to the client, and what the gateway itself has to
@@ -310,92 +223,6 @@ func (s *session) forward(p []byte) error {
 	sent, err := s.push(s.server, p)
 	s.gate.toServer.Add(uint64(sent))
 	return err
-}
-
-// Both ways copy through a buffer: splicing from server to client was measured
-// to be no faster, would need two more files a session and could not be
-// counted while it goes on.
-//
-// A way that is idle owns a small buffer; one that is busy borrows a large
-// one, so that ten thousand idle sessions do not own 32 KiB twice each.
-const (
-	smallBuffer = 2 << 10
-	largeBuffer = 32 << 10
-)
-
-var buffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
-
-// heading is where bytes go that are not asked for their meaning, or are answers.
-type heading uint8
-
-const (
-	toServer heading = iota
-	toClient
-	heard // to the client, and talk hears what it is
-)
-
-// copying is one way of a session through buffers of its own.
-type copying struct {
-	s     *session
-	to    heading
-	buf   []byte
-	small []byte
-	large *[largeBuffer]byte
-	err   error // of a write
-}
-
-// copyBytes moves bytes from src until that ends, with neither error, or one of them fails.
-func (c *copying) copyBytes(s *session, to heading, src net.Conn) (readErr, writeErr error) {
-	small := make([]byte, smallBuffer)
-	*c = copying{s: s, to: to, buf: small, small: small}
-	defer func() {
-		if c.large != nil {
-			buffers.Put(c.large)
-			c.large, c.buf = nil, nil
-		}
-	}()
-	err := tcp.Stream(src, c)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return err, c.err
-}
-
-// Room implements tcp.Sink.
-func (c *copying) Room() []byte { return c.buf }
-
-// Took implements tcp.Sink.
-func (c *copying) Took(n int) tcp.Next {
-	if c.s.node.gone.raised() {
-		c.err = net.ErrClosed // the cut has begun and is on its way to this session
-		return tcp.Stop
-	}
-	if c.err = c.write(c.buf[:n]); c.err != nil {
-		return tcp.Stop
-	}
-	switch {
-	case c.large == nil && n == len(c.buf):
-		c.large = buffers.Get().(*[largeBuffer]byte)
-		c.buf = c.large[:]
-	case c.large != nil && n <= smallBuffer:
-		buffers.Put(c.large)
-		c.large, c.buf = nil, c.small
-	}
-	if c.to == heard && c.s.expectsNothing() {
-		return tcp.Rest
-	}
-	return tcp.More
-}
-
-func (c *copying) write(b []byte) error {
-	switch c.to {
-	case toServer:
-		return c.s.forward(b)
-	case toClient:
-		return c.s.hand(b)
-	default:
-		return c.s.deliver(b)
-	}
 }
 
 // expectsNothing reports whether the server has nothing to say, and something will be written to

@@ -89,7 +89,7 @@ func (c *copying) write(b []byte) error {
 	case toServer:
 		return c.s.forward(b)
 	case toClient:
-		return c.s.hand(b)
+		return c.s.handOn(b)
 	default:
 		return c.s.deliver(b)
 	}

@@ -25,13 +25,17 @@ type tally struct {
 
 func (p *pace) second(now time.Time) int64 { return int64(now.Sub(p.began) / time.Second) }
 
-// note takes in an answer that is there now, and took so long.
+// note takes in an answer that is there now, and took so long. One whose noting took
+// seconds, because its client did not read, counts no more.
 func (p *pace) note(now time.Time, took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	second := p.second(now)
 	at := &p.ring[second%int64(len(p.ring))]
-	if at.second != second {
+	switch {
+	case at.second > second:
+		return
+	case at.second < second:
 		*at = tally{second: second}
 	}
 	at.count++

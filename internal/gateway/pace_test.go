@@ -33,6 +33,8 @@ func TestPaceTellsOfTheLastSeconds(t *testing.T) {
 	demand(6, 1, 80*time.Millisecond, 80*time.Millisecond)
 	p.note(at(6), time.Millisecond) // where the first ones were
 	demand(7, 2, 40500*time.Microsecond, 80*time.Millisecond)
+	p.note(at(0.9), time.Minute) // its client did not read until now: another second is in its place
+	demand(7, 2, 40500*time.Microsecond, 80*time.Millisecond)
 	demand(100, 0, 0, 0)
 }
 

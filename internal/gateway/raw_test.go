@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,30 @@ func TestRouteIsAnsweredInItsTurn(t *testing.T) {
 	c.hears(bolt.Success)
 	if a.routes != 0 {
 		t.Error("ROUTE was passed on")
+	}
+}
+
+// TestOwnAnswersAreNoTraffic: the counters tell what servers were sent and have said,
+// whether a ROUTE is answered at once or waits for its turn.
+func TestOwnAnswersAreNoTraffic(t *testing.T) {
+	a := newDatabase(t, "a")
+	g := start(t, Options{})
+	g.Follow(Route{Epoch: 1, Main: a.addr(), State: Open})
+	c := knock(t, g).greets()
+	grown := func(messages []byte, answers ...bolt.Tag) (up, down uint64) {
+		before := g.Stats()
+		c.send(messages)
+		c.hears(answers...)
+		time.Sleep(20 * time.Millisecond) // what is written is counted a moment later
+		after := g.Stats()
+		return after.BytesToServer - before.BytesToServer, after.BytesToClient - before.BytesToClient
+	}
+	up, down := grown(slices.Concat(run, pull), bolt.Success, bolt.Record, bolt.Success)
+	if u, d := grown(whereTo, bolt.Success); u != 0 || d != 0 {
+		t.Errorf("%d and %d bytes with a ROUTE alone", u, d)
+	}
+	if u, d := grown(slices.Concat(run, pull, whereTo), bolt.Success, bolt.Record, bolt.Success, bolt.Success); u != up || d != down {
+		t.Errorf("%d and %d bytes with a ROUTE after them, want %d and %d", u, d, up, down)
 	}
 }
 

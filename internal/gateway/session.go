@@ -52,8 +52,8 @@ func newSession(g *Gateway, v *visitor, n *node, abort func()) *session {
 	return &session{gate: g, door: v.door, talk: v.talk, first: v.first, node: n, client: v.conn, abort: abort, gone: signal{done: make(chan struct{})}}
 }
 
-// cut ends the session: no byte moves after it returns. It reports whether
-// any could before. A client that was still dialing keeps its connection and
+// cut ends the session: no byte moves after it returns, but for the goodbye of TLS. It
+// reports whether any could before. A client that was still dialing keeps its connection and
 // finds another node. Gateway.mu is held.
 func (s *session) cut() bool {
 	s.gone.raise()
@@ -106,8 +106,16 @@ func (s *session) converse() {
 }
 
 // deliver writes what the server says to the client, and what the gateway itself has to
-// say in between.
+// say in between. If that fails the rest is of no use to the client.
 func (s *session) deliver(b []byte) error {
+	err := s.interpret(b)
+	if err != nil {
+		s.talk.giveUp()
+	}
+	return err
+}
+
+func (s *session) interpret(b []byte) error {
 	t, now := s.talk, time.Now()
 	from, done := 0, false
 	for at := 0; at < len(b); {
@@ -130,11 +138,11 @@ func (s *session) deliver(b []byte) error {
 			if len(own) == 0 {
 				continue
 			}
-			if err := s.tell(b[from:at]); err != nil {
+			if err := s.handOn(b[from:at]); err != nil {
 				return err
 			}
 			from = at
-			if err := s.tell(own); err != nil {
+			if err := s.hand(own); err != nil {
 				return err
 			}
 		case bolt.Alien:
@@ -143,25 +151,16 @@ func (s *session) deliver(b []byte) error {
 		case bolt.More, bolt.Noop:
 		}
 	}
-	if err := s.tell(b[from:]); err != nil {
+	if err := s.handOn(b[from:]); err != nil {
 		return err
 	}
-	if err := t.sayDue(s.tell); err != nil {
+	if err := t.sayDue(s.hand); err != nil {
 		return err
 	}
 	if done {
 		s.wake()
 	}
 	return nil
-}
-
-// tell writes a part of what the client is told. If that fails the rest is of no use to it.
-func (s *session) tell(p []byte) error {
-	err := s.hand(p)
-	if err != nil {
-		s.talk.giveUp()
-	}
-	return err
 }
 
 // answered notes an answer that is about to be passed on, and how long it took, and
@@ -192,13 +191,26 @@ func (s *session) copyToClient() {
 	}
 }
 
-// hand writes p to the client, and says since when it does.
-func (s *session) hand(p []byte) error {
+// handOn writes what the server has said to the client. The counter grows as bytes are
+// written.
+func (s *session) handOn(p []byte) error {
+	n, err := s.write(p)
+	s.gate.toClient.Add(uint64(n))
+	return err
+}
+
+// hand writes what the gateway itself says to the client.
+func (s *session) hand(own []byte) error {
+	_, err := s.write(own)
+	return err
+}
+
+// write writes to the client, and says since when it does.
+func (s *session) write(p []byte) (int, error) {
 	s.writing.Store(time.Now().UnixNano())
 	n, err := s.client.Write(p)
 	s.writing.Store(0)
-	s.gate.toClient.Add(uint64(n))
-	return err
+	return n, err
 }
 
 // closeWrite passes the end of a stream on and leaves the other way open. It

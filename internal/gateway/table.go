@@ -42,8 +42,7 @@ func (s *session) route() error {
 	if err != nil || len(now) == 0 {
 		return err
 	}
-	_, err = s.client.Write(now)
-	return err
+	return s.hand(now)
 }
 
 // answers has answer be given to a ROUTE in its turn, and returns what is to be said at

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -30,13 +32,12 @@ import (
 // write that had looked at its deadline before. They wait for a write that the kernel is
 // taking, not for one that waits for its peer.
 //
-// It may be used by several goroutines at once, as any net.Conn. Only Close closes it: the
-// TCPConn below must not be closed by itself.
+// It may be used by several goroutines at once, as any net.Conn.
 type Conn struct {
 	out outward
 	in  inward
 	raw syscall.RawConn
-	*net.TCPConn
+	tcp *net.TCPConn // not embedded: what it can do otherwise would go past all that
 }
 
 // inward is how what arrives is asked for: by Read into b, or for a stream.
@@ -52,30 +53,32 @@ type inward struct {
 	try    func(fd uintptr) (done bool) // read
 }
 
-// outward is how bytes are sent: one write at a time, held by mu, and in it what the kernel
-// takes at once, held by valve.
+// outward is how bytes are sent: one write at a time, held by mu. The kernel is given some
+// between two looks: sending is set before the outlet is looked at, and whoever shuts that
+// waits until sending is not set any more. A mutex would have him wait for his turn, behind
+// a writer who hardly ever lets go of it.
 type outward struct {
-	mu    sync.Mutex
-	valve sync.Mutex
-	fd    uintptr // not to be used once it is closed: it may be another file then
-	state outlet  // changes with the deadline, under valve
-	err   error
-	n     int                          // bytes sent
-	b     []byte                       // what is left to send
-	try   func(fd uintptr) (done bool) // write
+	mu      sync.Mutex
+	fd      uintptr // not to be used once it is closed: it may be another file then
+	state   atomic.Int32
+	sending atomic.Bool
+	setting sync.Mutex // of the deadline and state together
+	err     error
+	n       int                          // bytes sent
+	b       []byte                       // what is left to send
+	try     func(fd uintptr) (done bool) // write
 }
 
-// outlet says whether bytes may be sent.
-type outlet uint8
-
+// The states: whether bytes may be sent.
 const (
-	free    outlet = iota
-	bounded        // there is a deadline: package net looks at it
-	shut           // it has passed
-	closed         // for good
+	free    = iota
+	bounded // there is a deadline: package net looks at it
+	shut    // it has passed
+	closed  // for good
 )
 
-// Brief returns conn as a Conn, or as it is if it is no connection of the kernel's.
+// Brief returns conn, which has no deadline, as a Conn, or as it is if it is no connection
+// of the kernel's. It is not to be used otherwise from then on.
 func Brief(conn net.Conn) net.Conn {
 	t, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -85,7 +88,7 @@ func Brief(conn net.Conn) net.Conn {
 	if err != nil {
 		return conn // it is closed
 	}
-	c := &Conn{TCPConn: t, raw: raw}
+	c := &Conn{tcp: t, raw: raw}
 	c.in.try, c.in.arrive, c.out.try = c.in.read, c.in.take, c.out.write
 	if raw.Control(func(fd uintptr) { c.out.fd = fd }) != nil {
 		return conn
@@ -101,7 +104,7 @@ func Brief(conn net.Conn) net.Conn {
 // Read implements net.Conn.
 func (c *Conn) Read(b []byte) (int, error) {
 	if len(b) == 0 {
-		return c.TCPConn.Read(b)
+		return c.tcp.Read(b)
 	}
 	h := &c.in
 	h.mu.Lock()
@@ -130,7 +133,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 		return n, nil
 	}
 	if len(b) == 0 {
-		return c.TCPConn.Write(b)
+		return c.tcp.Write(b)
 	}
 	o.b, o.n, o.err = b[n:], n, nil
 	err := c.raw.Write(o.try)
@@ -142,35 +145,62 @@ func (c *Conn) Write(b []byte) (int, error) {
 }
 
 // SetDeadline implements net.Conn.
-func (c *Conn) SetDeadline(t time.Time) error { return c.out.bound(t, c.TCPConn.SetDeadline) }
+func (c *Conn) SetDeadline(t time.Time) error { return c.out.bound(t, c.tcp.SetDeadline) }
 
 // SetWriteDeadline implements net.Conn.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.out.bound(t, c.TCPConn.SetWriteDeadline) }
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.out.bound(t, c.tcp.SetWriteDeadline) }
+
+// SetReadDeadline implements net.Conn.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.tcp.SetReadDeadline(t) }
+
+// LocalAddr implements net.Conn.
+func (c *Conn) LocalAddr() net.Addr { return c.tcp.LocalAddr() }
+
+// RemoteAddr implements net.Conn.
+func (c *Conn) RemoteAddr() net.Addr { return c.tcp.RemoteAddr() }
+
+// CloseWrite ends what is sent: the peer reads to the end.
+func (c *Conn) CloseWrite() error { return c.tcp.CloseWrite() }
 
 // Close implements net.Conn.
 func (c *Conn) Close() error {
-	c.out.valve.Lock()
-	c.out.state = closed
-	c.out.valve.Unlock()
-	return c.TCPConn.Close()
+	c.out.setting.Lock()
+	c.out.state.Store(closed)
+	c.out.rest()
+	c.out.setting.Unlock()
+	return c.tcp.Close()
 }
 
 // bound sets a deadline.
 func (o *outward) bound(t time.Time, set func(time.Time) error) error {
-	o.valve.Lock()
-	defer o.valve.Unlock()
-	if err := set(t); err != nil || o.state == closed {
-		return err // if nil, it is being closed just now
+	o.setting.Lock()
+	defer o.setting.Unlock()
+	if o.state.Load() == closed {
+		return set(t) // it says so, unless it is being closed just now
 	}
-	switch {
-	case t.IsZero():
-		o.state = free
-	case time.Until(t) > 0:
-		o.state = bounded
-	default:
-		o.state = shut
+	if !t.IsZero() && time.Until(t) <= 0 {
+		o.state.Store(shut)
+		err := set(t)
+		o.rest()
+		return err
+	}
+	if err := set(t); err != nil {
+		return err
+	}
+	if t.IsZero() {
+		o.state.Store(free)
+	} else {
+		o.state.Store(bounded)
 	}
 	return nil
+}
+
+// rest waits until the kernel has taken what it is taking: microseconds. Nothing more is
+// given to it.
+func (o *outward) rest() {
+	for o.sending.Load() {
+		runtime.Gosched()
+	}
 }
 
 func (c *Conn) fail(op string, err error) error {
@@ -241,13 +271,13 @@ func (o *outward) sendFreely(b []byte) (n int) {
 }
 
 // send writes what the kernel takes, unless the outlet is more closed than most. The errors
-// are those of package net, and the kernel's as they are.
-func (o *outward) send(fd uintptr, b []byte, most outlet) (int, error) {
-	o.valve.Lock()
-	defer o.valve.Unlock()
-	switch {
-	case o.state <= most:
-	case o.state == closed:
+// are those of package net, and the kernel's as they are. mu is held.
+func (o *outward) send(fd uintptr, b []byte, most int32) (int, error) {
+	o.sending.Store(true)
+	defer o.sending.Store(false)
+	switch state := o.state.Load(); {
+	case state <= most:
+	case state == closed:
 		return 0, net.ErrClosed
 	default:
 		return 0, os.ErrDeadlineExceeded

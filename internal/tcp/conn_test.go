@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -202,25 +203,60 @@ func TestNothingIsSentAfterADeadlineHasPassed(t *testing.T) {
 
 // TestADeadlineWaitsForWhatTheKernelTakes: when it has returned no write is under way.
 func TestADeadlineWaitsForWhatTheKernelTakes(t *testing.T) {
-	conn, _ := pair(t)
-	here := conn.(*Conn)
-	for name, end := range map[string]func() error{
-		"SetWriteDeadline": func() error { return here.SetWriteDeadline(time.Unix(1, 0)) },
-		"SetDeadline":      func() error { return here.SetDeadline(time.Unix(1, 0)) },
-		"Close":            here.Close,
+	for name, end := range map[string]func(*Conn) error{
+		"SetWriteDeadline": func(c *Conn) error { return c.SetWriteDeadline(time.Unix(1, 0)) },
+		"SetDeadline":      func(c *Conn) error { return c.SetDeadline(time.Unix(1, 0)) },
+		"Close":            func(c *Conn) error { return c.Close() },
 	} {
-		here.out.valve.Lock() // as a write does meanwhile
+		conn, _ := pair(t)
+		here := conn.(*Conn)
+		here.out.sending.Store(true) // as a write does meanwhile
 		done := make(chan error, 1)
-		go func() { done <- end() }()
+		go func() { done <- end(here) }()
 		select {
 		case <-done:
 			t.Errorf("%s did not wait", name)
-			here.out.valve.Unlock()
+			here.out.sending.Store(false)
 			continue
 		case <-time.After(20 * time.Millisecond):
 		}
-		here.out.valve.Unlock()
+		here.out.sending.Store(false)
 		<-done
+	}
+}
+
+// TestADeadlineDoesNotQueueBehindWriters: sessions are cut one after the other, while their
+// clients go on writing.
+func TestADeadlineDoesNotQueueBehindWriters(t *testing.T) {
+	conn, there := pair(t)
+	here := conn.(*Conn)
+	var both sync.WaitGroup
+	both.Go(func() { _, _ = io.Copy(io.Discard, struct{ io.Reader }{there}) })
+	over := make(chan struct{})
+	both.Go(func() {
+		for word := make([]byte, 100); ; {
+			select {
+			case <-over:
+				return
+			default:
+				_, _ = here.Write(word)
+			}
+		}
+	})
+	var took []time.Duration
+	for range 300 {
+		began := time.Now()
+		_ = here.SetWriteDeadline(time.Unix(1, 0))
+		took = append(took, time.Since(began))
+		_ = here.SetWriteDeadline(time.Time{})
+		time.Sleep(20 * time.Microsecond)
+	}
+	close(over)
+	here.Close()
+	both.Wait()
+	slices.Sort(took)
+	if p50 := took[len(took)/2]; p50 > 500*time.Microsecond {
+		t.Errorf("half of the deadlines took more than %v, want microseconds", p50)
 	}
 }
 

@@ -147,21 +147,35 @@ func TestOwnAnswersAreNoTraffic(t *testing.T) {
 	a := newDatabase(t, "a")
 	g := start(t, Options{})
 	g.Follow(Route{Epoch: 1, Main: a.addr(), State: Open})
-	c := knock(t, g).greets()
-	grown := func(messages []byte, answers ...bolt.Tag) (up, down uint64) {
+	asked, result := slices.Concat(run, pull), []bolt.Tag{bolt.Success, bolt.Record, bolt.Success}
+	carried := func(visit func(c *raw)) (up, down uint64) {
 		before := g.Stats()
-		c.send(messages)
-		c.hears(answers...)
-		time.Sleep(20 * time.Millisecond) // what is written is counted a moment later
+		c := knock(t, g).greets()
+		visit(c)
+		c.Close()
+		eventually(t, "the client has left", func() bool { return g.Stats().Clients == 0 }) // all of it is counted by then
 		after := g.Stats()
 		return after.BytesToServer - before.BytesToServer, after.BytesToClient - before.BytesToClient
 	}
-	up, down := grown(slices.Concat(run, pull), bolt.Success, bolt.Record, bolt.Success)
-	if u, d := grown(whereTo, bolt.Success); u != 0 || d != 0 {
-		t.Errorf("%d and %d bytes with a ROUTE alone", u, d)
-	}
-	if u, d := grown(slices.Concat(run, pull, whereTo), bolt.Success, bolt.Record, bolt.Success, bolt.Success); u != up || d != down {
-		t.Errorf("%d and %d bytes with a ROUTE after them, want %d and %d", u, d, up, down)
+	up, down := carried(func(c *raw) {
+		c.send(asked)
+		c.hears(result...)
+	})
+	for name, visit := range map[string]func(c *raw){
+		"at once": func(c *raw) {
+			c.send(whereTo)
+			c.hears(bolt.Success)
+			c.send(asked)
+			c.hears(result...)
+		},
+		"in its turn": func(c *raw) {
+			c.send(slices.Concat(asked, whereTo))
+			c.hears(append(result, bolt.Success)...)
+		},
+	} {
+		if u, d := carried(visit); u != up || d != down {
+			t.Errorf("with a ROUTE that is answered %s %d and %d bytes, want %d and %d as without", name, u, d, up, down)
+		}
 	}
 }
 

@@ -226,7 +226,8 @@ func TestADeadlineWaitsForWhatTheKernelTakes(t *testing.T) {
 }
 
 // TestADeadlineDoesNotQueueBehindWriters: sessions are cut one after the other, while their
-// clients go on writing.
+// clients go on writing. Behind a mutex half of them took more than a millisecond each,
+// always; a busy machine may delay any of them, so the best of many batches counts.
 func TestADeadlineDoesNotQueueBehindWriters(t *testing.T) {
 	conn, there := pair(t)
 	here := conn.(*Conn)
@@ -243,20 +244,24 @@ func TestADeadlineDoesNotQueueBehindWriters(t *testing.T) {
 			}
 		}
 	})
-	var took []time.Duration
-	for range 300 {
-		began := time.Now()
-		_ = here.SetWriteDeadline(time.Unix(1, 0))
-		took = append(took, time.Since(began))
-		_ = here.SetWriteDeadline(time.Time{})
-		time.Sleep(20 * time.Microsecond)
+	best := time.Hour
+	for batch := 0; batch < 50 && best > 500*time.Microsecond; batch++ {
+		var took []time.Duration
+		for range 21 {
+			began := time.Now()
+			_ = here.SetWriteDeadline(time.Unix(1, 0))
+			took = append(took, time.Since(began))
+			_ = here.SetWriteDeadline(time.Time{})
+			time.Sleep(20 * time.Microsecond)
+		}
+		slices.Sort(took)
+		best = min(best, took[len(took)/2])
 	}
 	close(over)
 	here.Close()
 	both.Wait()
-	slices.Sort(took)
-	if p50 := took[len(took)/2]; p50 > 500*time.Microsecond {
-		t.Errorf("half of the deadlines took more than %v, want microseconds", p50)
+	if best > 500*time.Microsecond {
+		t.Errorf("half of the deadlines took more than %v in every batch, want microseconds", best)
 	}
 }
 

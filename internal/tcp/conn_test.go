@@ -4,6 +4,7 @@ package tcp
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // pair returns both ends of a connection, the first of them brief.
@@ -201,6 +203,55 @@ func TestNothingIsSentAfterADeadlineHasPassed(t *testing.T) {
 	}
 }
 
+// accepted is how many bytes the kernel has taken of what was written (tcp_info: bytes_sent
+// at 200, of Linux 4.19, and notsent_bytes at 144; nothing is sent twice on a loopback).
+func accepted(t *testing.T, c *Conn) uint64 {
+	t.Helper()
+	var info [208]byte
+	size := uint32(len(info))
+	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, c.out.fd, syscall.IPPROTO_TCP, syscall.TCP_INFO, uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 || int(size) < len(info) {
+		t.Fatalf("TCP_INFO: %v, %d bytes; want %d, as Linux tells since 4.19", errno, size, len(info))
+	}
+	return binary.NativeEndian.Uint64(info[200:]) + uint64(binary.NativeEndian.Uint32(info[144:]))
+}
+
+// TestNothingIsSentOnceADeadlineIsSet: whenever that comes while somebody writes. A
+// connection of package net failed this once in a hundred rounds.
+func TestNothingIsSentOnceADeadlineIsSet(t *testing.T) {
+	conn, there := pair(t)
+	here := conn.(*Conn)
+	var both sync.WaitGroup
+	both.Go(func() { _, _ = io.Copy(io.Discard, struct{ io.Reader }{there}) })
+	over := make(chan struct{})
+	both.Go(func() {
+		for word := make([]byte, 100); ; {
+			select {
+			case <-over:
+				return
+			default:
+				_, _ = here.Write(word)
+			}
+		}
+	})
+	for round := range 5000 {
+		_ = here.SetDeadline(time.Time{})
+		for begun := time.Now(); time.Since(begun) < time.Duration(round%40)*time.Microsecond; { // a sleep is longer
+		}
+		_ = here.SetDeadline(time.Unix(1, 0))
+		at := accepted(t, here)
+		for begun := time.Now(); time.Since(begun) < 20*time.Microsecond; {
+		}
+		if now := accepted(t, here); now != at {
+			t.Errorf("round %d: %d bytes were sent after the deadline", round, now-at)
+			break
+		}
+	}
+	close(over)
+	here.Close()
+	both.Wait()
+}
+
 // TestADeadlineWaitsForWhatTheKernelTakes: when it has returned no write is under way.
 func TestADeadlineWaitsForWhatTheKernelTakes(t *testing.T) {
 	for name, end := range map[string]func(*Conn) error{
@@ -219,6 +270,9 @@ func TestADeadlineWaitsForWhatTheKernelTakes(t *testing.T) {
 			here.out.sending.Store(false)
 			continue
 		case <-time.After(20 * time.Millisecond):
+		}
+		if here.out.state.Load() < shut {
+			t.Errorf("%s waits, and lets others begin meanwhile", name)
 		}
 		here.out.sending.Store(false)
 		<-done
@@ -274,8 +328,8 @@ func TestADeadlineDoesNotOpenWhatIsClosed(t *testing.T) {
 	if err := here.out.bound(time.Time{}, begun); err != nil {
 		t.Error(err)
 	}
-	if n := here.out.sendFreely([]byte("x")); n != 0 {
-		t.Errorf("%d bytes went to file %d, which is closed", n, here.out.fd)
+	if state := here.out.state.Load(); state != closed {
+		t.Errorf("its state is %d, and what is written goes to file %d", state, here.out.fd)
 	}
 }
 

@@ -203,17 +203,19 @@ func TestNothingIsSentAfterADeadlineHasPassed(t *testing.T) {
 	}
 }
 
-// accepted is how many bytes the kernel has taken of what was written (tcp_info: bytes_sent
-// at 200, of Linux 4.19, and notsent_bytes at 144; nothing is sent twice on a loopback).
+// accepted is how many bytes the kernel has taken of what was written (tcp_info of Linux
+// 4.19: bytes_sent at 200, of which bytes_retrans at 208 were sent again, and notsent_bytes
+// at 144).
 func accepted(t *testing.T, c *Conn) uint64 {
 	t.Helper()
-	var info [208]byte
+	var info [216]byte
 	size := uint32(len(info))
 	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, c.out.fd, syscall.IPPROTO_TCP, syscall.TCP_INFO, uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 	if errno != 0 || int(size) < len(info) {
-		t.Fatalf("TCP_INFO: %v, %d bytes; want %d, as Linux tells since 4.19", errno, size, len(info))
+		t.Skipf("this kernel does not tell what it was given: TCP_INFO of %d bytes (%v), Linux has %d since 4.19", size, errno, len(info))
 	}
-	return binary.NativeEndian.Uint64(info[200:]) + uint64(binary.NativeEndian.Uint32(info[144:]))
+	once := binary.NativeEndian.Uint64(info[200:]) - binary.NativeEndian.Uint64(info[208:])
+	return once + uint64(binary.NativeEndian.Uint32(info[144:]))
 }
 
 // TestNothingIsSentOnceADeadlineIsSet: whenever that comes while somebody writes. A
@@ -234,6 +236,11 @@ func TestNothingIsSentOnceADeadlineIsSet(t *testing.T) {
 			}
 		}
 	})
+	t.Cleanup(func() {
+		close(over)
+		here.Close()
+		both.Wait()
+	})
 	for round := range 5000 {
 		_ = here.SetDeadline(time.Time{})
 		for begun := time.Now(); time.Since(begun) < time.Duration(round%40)*time.Microsecond; { // a sleep is longer
@@ -247,9 +254,6 @@ func TestNothingIsSentOnceADeadlineIsSet(t *testing.T) {
 			break
 		}
 	}
-	close(over)
-	here.Close()
-	both.Wait()
 }
 
 // TestADeadlineWaitsForWhatTheKernelTakes: when it has returned no write is under way.

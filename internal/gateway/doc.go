@@ -26,10 +26,10 @@
 //     and the guard to its Main stands; both are checked again after dialing
 //     and before the first byte flows.
 //   - When Follow returns, sessions that the new Route does not allow move no
-//     further byte in either direction; only what has begun at a replica that is no
-//     reader any more, nor MAIN, may end within a second. While a Route is paused no byte goes from a
-//     client to MAIN; while it is draining nothing new goes there, and what has begun
-//     goes on.
+//     further byte in either direction, the goodbye of TLS apart; only what has begun at a
+//     replica that is no reader any more, nor MAIN, may end within a second. While a Route
+//     is paused no byte goes from a client to MAIN; while it is draining nothing new goes
+//     there, and what has begun goes on.
 //   - A Route of an older epoch than the current one changes nothing.
 //   - What passes is passed whole and in order: a server has always received a
 //     prefix of what its client has sent, and the other way round. Bytes are passed on as

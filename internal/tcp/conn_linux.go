@@ -53,10 +53,10 @@ type inward struct {
 	try    func(fd uintptr) (done bool) // read
 }
 
-// outward is how bytes are sent: one write at a time, held by mu. The kernel is given some
-// between two looks: sending is set before the outlet is looked at, and whoever shuts that
-// waits until sending is not set any more. A mutex would have him wait for his turn, behind
-// a writer who hardly ever lets go of it.
+// outward is how bytes are sent: one write at a time, held by mu. From before a look at the
+// state until the kernel has taken what it takes, sending is set; whoever changes the state
+// so that nothing may be sent waits until it is not. A mutex would have him wait for his
+// turn, behind a writer who hardly ever lets go of it.
 type outward struct {
 	mu      sync.Mutex
 	fd      uintptr // not to be used once it is closed: it may be another file then
@@ -270,7 +270,7 @@ func (o *outward) sendFreely(b []byte) (n int) {
 	return n
 }
 
-// send writes what the kernel takes, unless the outlet is more closed than most. The errors
+// send writes what the kernel takes, unless the state is beyond most. The errors
 // are those of package net, and the kernel's as they are. mu is held.
 func (o *outward) send(fd uintptr, b []byte, most int32) (int, error) {
 	o.sending.Store(true)

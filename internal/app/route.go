@@ -35,9 +35,16 @@ func (t *routes) of(rec cluster.Record, uid string) gateway.Route {
 		}
 	}
 	for _, n := range rec.Readers {
-		if int(n) < len(t.topology) {
+		if int(n) < len(t.topology) && !succeeds(rec, n) {
 			r.Readers = append(r.Readers, t.topology[n].Bolt)
 		}
 	}
 	return r
+}
+
+// succeeds reports whether n is about to be MAIN. It takes no new readers: those that are
+// there end what they have begun while new work waits, and go on elsewhere. Once it is MAIN
+// they are cut.
+func succeeds(rec cluster.Record, n cluster.Ordinal) bool {
+	return (rec.Stage == cluster.Quiescing || rec.Stage == cluster.Demoting) && n == rec.Target
 }

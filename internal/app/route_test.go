@@ -37,6 +37,21 @@ func TestRouteOfAMainThatStepsDownDrains(t *testing.T) {
 	}
 }
 
+// Who reads at the successor of MAIN is to leave while there is time, not to be cut when it
+// is MAIN: the JavaScript driver waits for a second before it tries again.
+func TestRouteLeadsNoReadersToWhoIsAboutToBeMain(t *testing.T) {
+	for stage, want := range map[cluster.Stage][]string{
+		cluster.Serving:   {"mg-0:7687", "mg-2:7687"},
+		cluster.Quiescing: {"mg-2:7687"},
+		cluster.Demoting:  {"mg-2:7687"},
+	} {
+		r := (&routes{topology: three()}).of(cluster.Record{Main: 1, Epoch: 4, Stage: stage, Target: 0, Readers: []cluster.Ordinal{0, 2}}, "u")
+		if !slices.Equal(r.Readers, want) {
+			t.Errorf("readers of a record that is %s with target 0: %v, want %v", stage, r.Readers, want)
+		}
+	}
+}
+
 // TestRouteOfNodesThatAreNotThere: the record may be from when there were more.
 func TestRouteOfNodesThatAreNotThere(t *testing.T) {
 	r := (&routes{topology: three()}).of(cluster.Record{Main: 3, Epoch: 1, Stage: cluster.Serving, Readers: []cluster.Ordinal{7, 1, 3}}, "u")

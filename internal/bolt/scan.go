@@ -22,13 +22,12 @@ type Scanner struct {
 	head  [2]byte // the first two of them
 	told  bool    // Start was returned
 	alien bool
+	left  int // bytes of the chunk that are still to come
 
 	keeping bool
 	over    bool // the message was longer than limit
 	limit   int
 	kept    []byte
-
-	left int // bytes of the chunk that are still to come
 }
 
 // Tag is that of the message that has begun.

@@ -115,6 +115,7 @@ func (s *session) deliver(b []byte) error {
 	return err
 }
 
+// interpret does so, part by part.
 func (s *session) interpret(b []byte) error {
 	t, now := s.talk, time.Now()
 	from, done := 0, false

@@ -166,7 +166,7 @@ func (c *Conn) CloseWrite() error { return c.tcp.CloseWrite() }
 func (c *Conn) Close() error {
 	c.out.setting.Lock()
 	c.out.state.Store(closed)
-	c.out.rest()
+	c.out.settle()
 	c.out.setting.Unlock()
 	return c.tcp.Close()
 }
@@ -181,7 +181,7 @@ func (o *outward) bound(t time.Time, set func(time.Time) error) error {
 	if !t.IsZero() && time.Until(t) <= 0 {
 		o.state.Store(shut)
 		err := set(t)
-		o.rest()
+		o.settle()
 		return err
 	}
 	if err := set(t); err != nil {
@@ -195,9 +195,9 @@ func (o *outward) bound(t time.Time, set func(time.Time) error) error {
 	return nil
 }
 
-// rest waits until the kernel has taken what it is taking: microseconds. Nothing more is
+// settle waits until the kernel has taken what it is taking: microseconds. Nothing more is
 // given to it.
-func (o *outward) rest() {
+func (o *outward) settle() {
 	for o.sending.Load() {
 		runtime.Gosched()
 	}

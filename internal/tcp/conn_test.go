@@ -9,8 +9,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -218,13 +220,15 @@ func accepted(t *testing.T, c *Conn) uint64 {
 	return once + uint64(binary.NativeEndian.Uint32(info[144:]))
 }
 
-// TestNothingIsSentOnceADeadlineIsSet: whenever that comes while somebody writes. A
-// connection of package net failed this once in a hundred rounds.
-func TestNothingIsSentOnceADeadlineIsSet(t *testing.T) {
+// busy returns a connection to which somebody writes all the time, whether he may or not,
+// and how often he could.
+func busy(t *testing.T) (*Conn, *atomic.Int64) {
+	t.Helper()
 	conn, there := pair(t)
 	here := conn.(*Conn)
 	var both sync.WaitGroup
 	both.Go(func() { _, _ = io.Copy(io.Discard, struct{ io.Reader }{there}) })
+	var written atomic.Int64
 	over := make(chan struct{})
 	both.Go(func() {
 		for word := make([]byte, 100); ; {
@@ -232,7 +236,9 @@ func TestNothingIsSentOnceADeadlineIsSet(t *testing.T) {
 			case <-over:
 				return
 			default:
-				_, _ = here.Write(word)
+				if _, err := here.Write(word); err == nil {
+					written.Add(1)
+				}
 			}
 		}
 	})
@@ -241,6 +247,13 @@ func TestNothingIsSentOnceADeadlineIsSet(t *testing.T) {
 		here.Close()
 		both.Wait()
 	})
+	return here, &written
+}
+
+// TestNothingIsSentOnceADeadlineIsSet: whenever that comes while somebody writes. A
+// connection of package net failed this once in a hundred rounds.
+func TestNothingIsSentOnceADeadlineIsSet(t *testing.T) {
+	here, _ := busy(t)
 	for round := range 5000 {
 		_ = here.SetDeadline(time.Time{})
 		for begun := time.Now(); time.Since(begun) < time.Duration(round%40)*time.Microsecond; { // a sleep is longer
@@ -284,42 +297,23 @@ func TestADeadlineWaitsForWhatTheKernelTakes(t *testing.T) {
 }
 
 // TestADeadlineDoesNotQueueBehindWriters: sessions are cut one after the other, while their
-// clients go on writing. Behind a mutex half of them took more than a millisecond each,
-// always; a busy machine may delay any of them, so the best of many batches counts.
+// clients go on writing. Behind a mutex hundreds of writes went first, as a rule; a machine
+// that has other work may let some go first any time, so half of the rounds count.
 func TestADeadlineDoesNotQueueBehindWriters(t *testing.T) {
-	conn, there := pair(t)
-	here := conn.(*Conn)
-	var both sync.WaitGroup
-	both.Go(func() { _, _ = io.Copy(io.Discard, struct{ io.Reader }{there}) })
-	over := make(chan struct{})
-	both.Go(func() {
-		for word := make([]byte, 100); ; {
-			select {
-			case <-over:
-				return
-			default:
-				_, _ = here.Write(word)
-			}
+	here, written := busy(t)
+	var first []int64
+	for range 301 {
+		_ = here.SetWriteDeadline(time.Time{})
+		for before := written.Load(); written.Load() < before+3; { // he is at it again
+			runtime.Gosched()
 		}
-	})
-	best := time.Hour
-	for batch := 0; batch < 50 && best > 500*time.Microsecond; batch++ {
-		var took []time.Duration
-		for range 21 {
-			began := time.Now()
-			_ = here.SetWriteDeadline(time.Unix(1, 0))
-			took = append(took, time.Since(began))
-			_ = here.SetWriteDeadline(time.Time{})
-			time.Sleep(20 * time.Microsecond)
-		}
-		slices.Sort(took)
-		best = min(best, took[len(took)/2])
+		before := written.Load()
+		_ = here.SetWriteDeadline(time.Unix(1, 0))
+		first = append(first, written.Load()-before)
 	}
-	close(over)
-	here.Close()
-	both.Wait()
-	if best > 500*time.Microsecond {
-		t.Errorf("half of the deadlines took more than %v in every batch, want microseconds", best)
+	slices.Sort(first)
+	if half := first[len(first)/2]; half > 10 {
+		t.Errorf("%d writes and more went before half of the deadlines, want the one under way", half)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,7 @@ func benchCommand(f *flags) *cobra.Command {
 		Use:   "bench",
 		Short: "Measure a sandbox of its own, and print one line of JSON",
 	}
-	cmd.AddCommand(failoverCommand(f), idleCommand(f))
+	cmd.AddCommand(failoverCommand(f), idleCommand(f), peerCommand())
 	return cmd
 }
 
@@ -76,13 +77,30 @@ func idleCommand(f *flags) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return measure(cmd.Context(), f, cmd.OutOrStdout(), func(ctx context.Context, s *sandbox.Sandbox) (any, bool, error) {
-				r, err := bench.Idle(ctx, s, d)
+				self, err := os.Executable()
+				if err != nil {
+					return bench.IdleReport{}, false, fmt.Errorf("find this program, to run the peer: %w", err)
+				}
+				r, err := bench.Idle(ctx, s, d, exec.CommandContext(ctx, self, "bench", peerName))
 				return r, r.Passed(), err
 			})
 		},
 	}
 	cmd.Flags().DurationVar(&d, "for", 18*time.Second, "how long to measure")
 	return cmd
+}
+
+const peerName = "peer"
+
+// peerCommand is the process that idle controllers are measured beside.
+func peerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    peerName,
+		Short:  "Send a byte to and fro, beside idle controllers, until interrupted",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(cmd *cobra.Command, _ []string) error { return bench.RoundTrips(cmd.Context()) },
+	}
 }
 
 // measure runs a sandbox on ports nobody knows and prints what was measured.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/client-go/kubernetes"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // the ways to log in that kubectl knows
 	"k8s.io/client-go/rest"
@@ -23,6 +25,7 @@ type kubectl struct {
 	rules     *clientcmd.ClientConfigLoadingRules
 	overrides clientcmd.ConfigOverrides
 	release   string
+	flags     *pflag.FlagSet // those of every command
 }
 
 // reacher connects to the API server that the flags name. It sends nothing.
@@ -32,6 +35,7 @@ type reacher func(k *kubectl) (source.Source, error)
 func (k *kubectl) bind(root *cobra.Command) {
 	k.rules = clientcmd.NewDefaultClientConfigLoadingRules()
 	flags := root.PersistentFlags()
+	k.flags = flags
 	flags.StringVar(&k.rules.ExplicitPath, "kubeconfig", "", "Path to the kubeconfig file to use for requests")
 	names := clientcmd.RecommendedConfigOverrideFlags("")
 	names.ClusterOverrideFlags.APIServer.ShortName = "s"
@@ -79,8 +83,30 @@ func (k *kubectl) read(ctx context.Context) (source.Source, view.Raw, error) {
 	if err != nil {
 		return s, view.Raw{}, err
 	}
+	s.Caller = k.caller()
 	raw, err := s.Read(ctx, k.release)
 	return s, raw, err
+}
+
+// places are the flags that say which API server is meant, and as whom. What logs in
+// is not among them: nobody wants to see a token in an advice.
+var places = []string{"kubeconfig", "context", "cluster", "server", "user"}
+
+// caller returns how the flags name the release.
+func (k *kubectl) caller() view.Caller {
+	given := func(name, as string) string {
+		if f := k.flags.Lookup(name); f.Changed {
+			return view.Flag(as, f.Value.String())
+		}
+		return ""
+	}
+	var cluster []string
+	for _, name := range places {
+		if flag := given(name, "--"+name); flag != "" {
+			cluster = append(cluster, flag)
+		}
+	}
+	return view.Caller{Cluster: strings.Join(cluster, " "), Namespace: given("namespace", "-n"), Release: given("release", "--release")}
 }
 
 // remark tells of a clock that makes ages and logs hard to compare.

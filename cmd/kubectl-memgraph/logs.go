@@ -39,7 +39,7 @@ func logsCommand(k *kubectl) *cobra.Command {
 				return fmt.Errorf("which pods release %s has is not known: %s", raw.Release.Name, why)
 			}
 			if len(list) == 0 {
-				return fmt.Errorf("release %s has no pods whose logs could be read: see kubectl memgraph status", raw.Release.Name)
+				return fmt.Errorf("release %s has no pods whose logs could be read: see %s", raw.Release.Name, raw.Release.Command("status"))
 			}
 			print := k.printer(list, stamps)
 			if follow {

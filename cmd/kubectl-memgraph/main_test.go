@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -235,6 +236,27 @@ func TestRequestIsRefused(t *testing.T) {
 	w.run(t, "switchover", "2", "--yes").want(t, 1, "kubectl memgraph: switchover refused: mg-memgraph-2 was told to stop; accepted now: switchover 1")
 }
 
+// TestAdviceNamesTheSameCluster: a command that is copied from an answer must not act on
+// another cluster than the one that was asked about.
+func TestAdviceNamesTheSameCluster(t *testing.T) {
+	c := staged.New("mg")
+	c.Status.Nodes[2].Contact = "refused"
+	place := []string{"-n", staged.Namespace, "--release", "mg", "--context", "prod eu", "--token", "secret"}
+	w := worldOf(c).run(t, append([]string{"explain", "2"}, place...)...)
+	if want := "Next: kubectl --context 'prod eu' -n shop describe pod mg-memgraph-2, and kubectl memgraph logs --context 'prod eu' -n shop --release mg"; w.code != 0 || !strings.Contains(w.out, want) {
+		t.Errorf("code %d, output:\n%s\nwant: %s", w.code, w.out, want)
+	}
+	gone := staged.New("mg")
+	gone.Forget()
+	w = worldOf(gone).run(t, append([]string{"pause", "--yes"}, place...)...)
+	w.want(t, 1, "see kubectl --context 'prod eu' -n shop get pods -l ")
+	w.want(t, 1, " and kubectl memgraph logs --all --context 'prod eu' -n shop --release mg\n")
+	if strings.Contains(w.errs+w.out, "secret") {
+		t.Errorf("an advice shows the token:\n%s", w.errs)
+	}
+	worldOf().run(t, append([]string{"status"}, place...)...).want(t, 1, "see where there are any with kubectl --context 'prod eu' get deployments -A -l ")
+}
+
 // TestRefusedBeforeItIsAsked: nobody is shown a plan that is no plan, or asked to agree
 // to it, and a dry run says the same.
 func TestRefusedBeforeItIsAsked(t *testing.T) {
@@ -409,6 +431,7 @@ func TestWatch(t *testing.T) {
 	k := &kubectl{streams: streams{out: &out, errs: io.Discard}, reach: func(*kubectl) (source.Source, error) {
 		return source.Source{API: client, Namespace: staged.Namespace, Clock: at{}}, nil
 	}}
+	k.bind(&cobra.Command{})
 	show, err := shower("", false)
 	if err != nil {
 		t.Fatal(err)

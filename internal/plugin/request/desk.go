@@ -51,9 +51,14 @@ func (d Desk) Ask(ctx context.Context, p Plan) error {
 	case done || err != nil:
 		return err
 	case f.Granted():
-		return late(ctx, fmt.Errorf("%s was granted and goes on, but has not come about yet: see kubectl memgraph status", p.Text))
+		return late(ctx, p.underWay())
 	}
 	return d.withdraw(ctx, f)
+}
+
+// underWay is the end of a wait for what the leader has granted.
+func (p Plan) underWay() error {
+	return fmt.Errorf("%s was granted and goes on, but has not come about yet: see %s", p.Text, p.Release.Command("status"))
 }
 
 // late marks err as one of time, if it is time that ended ctx.
@@ -160,11 +165,11 @@ func (d Desk) withdraw(ctx context.Context, f *Progress) error {
 			if done || err != nil {
 				return err
 			}
-			return late(ctx, fmt.Errorf("%s was granted and goes on, but has not come about yet: see kubectl memgraph status", p.Text))
+			return late(ctx, p.underWay())
 		}
 		_, err = d.patch(free, p, m.ResourceVersion, "", "")
 		if err == nil {
-			return late(ctx, errors.New("nobody has answered, so the request was taken back: kubectl memgraph status says who leads, kubectl memgraph logs --all what controllers do"))
+			return late(ctx, fmt.Errorf("nobody has answered, so the request was taken back: %s says who leads, %s what controllers do", p.Release.Command("status"), p.Release.Command("logs --all")))
 		}
 		if !apierrors.IsConflict(err) {
 			return late(ctx, fmt.Errorf("nobody has answered, and the request could not be taken back: %w", problem.Explain(err, d.act(p, "patch"), d.Host)))

@@ -68,16 +68,16 @@ func Make(v view.View, m *corev1.ConfigMap, w Want) (Plan, error) {
 func answerable(v view.View) error {
 	switch {
 	case v.Request != "":
-		return fmt.Errorf("the request %q waits for an answer already: wait for it, or take it back with kubectl -n %s annotate configmap %s %s-",
-			v.Request, v.Release.Namespace, v.Release.Record, kube.RequestAnnotation)
+		return fmt.Errorf("the request %q waits for an answer already: wait for it, or take it back with %s",
+			v.Request, v.Release.Kubectl(fmt.Sprintf("annotate configmap %s %s-", v.Release.Record, kube.RequestAnnotation)))
 	case v.Release.Orphan:
 		return fmt.Errorf("no release uses the record %s, so nobody would answer: install the chart with state.configMapName=%s, or name another with --release", v.Release.Record, v.Release.Record)
 	case v.Leader == "" && v.Lease != nil:
-		return fmt.Errorf("no controller of release %s leads, so nobody would answer: see kubectl -n %s get pods -l %s=%s,%s=%s and kubectl memgraph logs --all",
-			v.Release.Name, v.Release.Namespace, view.InstanceLabel, v.Release.Name, view.ComponentLabel, view.ControllerComponent)
+		return fmt.Errorf("no controller of release %s leads, so nobody would answer: see %s and %s",
+			v.Release.Name, v.Release.Kubectl(fmt.Sprintf("get pods -l %s=%s,%s=%s", view.InstanceLabel, v.Release.Name, view.ComponentLabel, view.ControllerComponent)), v.Release.Command("logs --all"))
 	case v.Leader == "" && len(v.Missing) == 0:
-		return fmt.Errorf("no controller of release %s has ever led, so nobody would answer: see kubectl -n %s get pods -l %s=%s",
-			v.Release.Name, v.Release.Namespace, view.InstanceLabel, v.Release.Name)
+		return fmt.Errorf("no controller of release %s has ever led, so nobody would answer: see %s",
+			v.Release.Name, v.Release.Kubectl(fmt.Sprintf("get pods -l %s=%s", view.InstanceLabel, v.Release.Name)))
 	}
 	return nil
 }
@@ -179,7 +179,7 @@ func (p Plan) warnings(v view.View) []string {
 		list = append(list, fmt.Sprintf("%s is promotable: if MAIN lives, switchover %d loses nothing", n.Name, p.node))
 	}
 	if (p.ask == cluster.AskSwitchover || p.ask == cluster.AskPromote || p.ask == cluster.AskAdopt) && !n.Up() {
-		list = append(list, fmt.Sprintf("%s is down, and the leader refuses that as long as it is: see kubectl memgraph explain %d", n.Name, p.node))
+		list = append(list, fmt.Sprintf("%s is down, and the leader refuses that as long as it is: see %s", n.Name, p.Release.Command(fmt.Sprintf("explain %d", p.node))))
 	}
 	return list
 }

@@ -34,7 +34,7 @@ func (p *Progress) Granted() bool { return p.granted }
 func (p *Progress) See(m *corev1.ConfigMap, at time.Time) (news []string, done bool, err error) {
 	s := stateOf(m)
 	if !s.exists {
-		return nil, true, errors.New("the record's ConfigMap was deleted meanwhile: see kubectl memgraph status")
+		return nil, true, fmt.Errorf("the record's ConfigMap was deleted meanwhile: see %s", p.plan.Release.Command("status"))
 	}
 	before := p.last
 	defer func() { p.last = s }()
@@ -80,7 +80,7 @@ func (p *Progress) answered(s state) (done bool, err error) {
 // arrived reports whether what was granted has come about.
 func (p *Progress) arrived(s state) (bool, error) {
 	if s.rec == nil {
-		return true, errors.New("the record is gone or cannot be read: see kubectl memgraph status")
+		return true, fmt.Errorf("the record is gone or cannot be read: see %s", p.plan.Release.Command("status"))
 	}
 	switch p.plan.ask {
 	case cluster.AskSwitchover, cluster.AskPromote, cluster.AskAdopt:

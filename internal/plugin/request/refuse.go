@@ -33,7 +33,7 @@ func against(v view.View, ask cluster.Ask, n cluster.Ordinal) string {
 	}
 	switch ask {
 	case cluster.AskAdopt:
-		return fmt.Sprintf("there is a record, and %s is MAIN in it; kubectl memgraph switchover makes another node MAIN", r.Main)
+		return fmt.Sprintf("there is a record, and %s is MAIN in it; %s makes another node MAIN", r.Main, v.Release.Command("switchover"))
 	case cluster.AskPause:
 		if r.Paused {
 			return "decisions are paused already; accepted now: resume"
@@ -99,7 +99,7 @@ func accepted(v view.View, ask cluster.Ask, fit func(view.Node) bool) string {
 		}
 	}
 	if len(list) == 0 {
-		return fmt.Sprintf("no node would be accepted for %s now: kubectl memgraph explain says how each stands", ask)
+		return fmt.Sprintf("no node would be accepted for %s now: %s says how each stands", ask, v.Release.Command("explain"))
 	}
 	return "accepted now: " + strings.Join(list, ", ")
 }
@@ -107,7 +107,6 @@ func accepted(v view.View, ask cluster.Ask, fit func(view.Node) bool) string {
 // replica reports whether a node is none that is MAIN, and not known to be down.
 func replica(n view.Node) bool { return !n.Main && n.Up() }
 
-// answers reports whether the leader sees a node answer.
 // sound reports whether the leader surely takes MAIN for one that lives: it may answer, and
 // be lost all the same, as a replica or with other data.
 func sound(v view.View, main view.Node) bool {
@@ -115,6 +114,7 @@ func sound(v view.View, main view.Node) bool {
 	return answers(main) && main.Role == cluster.RoleMain.String() && !slices.ContainsFunc(v.Conditions, alarm)
 }
 
+// answers reports whether the leader sees a node answer.
 func answers(n view.Node) bool { return n.Contact == cluster.Answered.String() && !n.Gone }
 
 // named returns node n of the view, the zero value if it is not there.

@@ -116,8 +116,8 @@ func (s Source) choose(f found, name string) (view.Release, error) {
 	case len(names) == 0 && len(f.denied) > 0:
 		return view.Release{}, fmt.Errorf("which releases there are cannot be seen: %w", f.denied[0])
 	case len(names) == 0:
-		return view.Release{}, fmt.Errorf("no release of the chart %s is in namespace %s: name another with -n, see where there are any with kubectl get deployments -A -l %s=%s, or install one with helm",
-			view.Chart, s.Namespace, view.NameLabel, view.Chart)
+		return view.Release{}, fmt.Errorf("no release of the chart %s is in namespace %s: name another with -n, see where there are any with %s, or install one with helm",
+			view.Chart, s.Namespace, s.Caller.Kubectl(fmt.Sprintf("get deployments -A -l %s=%s", view.NameLabel, view.Chart)))
 	case name != "":
 		for _, n := range names {
 			if n == name || all[n].Record == name {

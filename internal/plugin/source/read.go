@@ -28,6 +28,7 @@ func (s Source) Read(ctx context.Context, name string) (view.Raw, error) {
 	if err != nil {
 		return view.Raw{}, err
 	}
+	r.Caller = s.Caller
 	raw := view.Raw{Release: r, Pods: f.podsOf(r), Missing: f.missing()}
 	return raw, s.fill(ctx, &raw, f)
 }
@@ -85,12 +86,12 @@ func (s Source) fill(ctx context.Context, raw *view.Raw, f found) error {
 			return part.err
 		}
 	}
-	raw.Missing = append(raw.Missing, unseen(told, proxy)...)
+	raw.Missing = append(raw.Missing, unseen(raw.Release, told, proxy)...)
 	return nil
 }
 
 // unseen says why it is not known what the leader sees, if so.
-func unseen(told map[string]view.Told, proxy *problem.Denied) []view.Missing {
+func unseen(r view.Release, told map[string]view.Told, proxy *problem.Denied) []view.Missing {
 	const what = "what the leader sees"
 	switch {
 	case proxy != nil:
@@ -98,7 +99,7 @@ func unseen(told map[string]view.Told, proxy *problem.Denied) []view.Missing {
 	case len(told) == 0:
 		return []view.Missing{{What: what, Why: "no controller is known to run"}}
 	case !answered(told):
-		return []view.Missing{{What: what, Why: "no controller that leads has answered; kubectl memgraph logs --all may say why"}}
+		return []view.Missing{{What: what, Why: fmt.Sprintf("no controller that leads has answered; %s may say why", r.Command("logs --all"))}}
 	}
 	return nil
 }

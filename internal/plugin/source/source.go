@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/kubernetes"
+
+	"memgraph-controller/internal/plugin/view"
 )
 
 // requestTimeout bounds one request; patience is how much longer the other
@@ -20,6 +22,7 @@ type Source struct {
 	Namespace string
 	Host      string // of the API server, for messages
 	Clock     Clock
+	Caller    view.Caller // how the above was named
 }
 
 // Clock tells how far this machine's clock is ahead of the API server's, false if

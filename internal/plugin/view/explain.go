@@ -93,15 +93,15 @@ func (v View) now() []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	if v.Record != nil && v.Record.Paused {
-		add("Nothing: decisions are paused by request. Next: kubectl memgraph resume.")
+		add("Nothing: decisions are paused by request. Next: %s.", v.Release.Command("resume"))
 	}
 	switch {
 	case v.Leader == "" && v.missing(LeasePart):
 		add("Whether a controller leads is not known: the lease could not be read.")
 	case v.Leader == "" && len(v.Controllers) == 0:
-		add("Nothing: no controller runs. Next: kubectl get deployments -n %s -l %s=%s.", v.Release.Namespace, InstanceLabel, v.Release.Name)
+		add("Nothing: no controller runs. Next: %s.", v.Release.Kubectl(fmt.Sprintf("get deployments -l %s=%s", InstanceLabel, v.Release.Name)))
 	case v.Leader == "":
-		add("Nothing: no controller holds the lease %s. Next: kubectl memgraph logs --all.", v.Release.Lease)
+		add("Nothing: no controller holds the lease %s. Next: %s.", v.Release.Lease, v.Release.Command("logs --all"))
 	case v.Decision != "":
 		add("%s leads and says: %s.", v.Leader, v.Decision)
 	case v.told():

@@ -43,6 +43,7 @@ type Release struct {
 	HTTPPort    string `json:"httpPort"`
 	Durability  string `json:"durability,omitempty"` // available or strict; empty: not known
 	Orphan      bool   `json:"orphan,omitempty"`     // a record without a release
+	Caller      Caller `json:"-"`
 }
 
 // OfDeployment reads the release of a controllers' Deployment.

@@ -43,8 +43,8 @@ func (v View) unproven(node Node) string {
 	case node.State != "" && node.State != "ready" && node.State != "replicating":
 		return fmt.Sprintf("%s says of its replication: %s", v.Record.Main, node.State)
 	case v.Record.Standby != "":
-		return fmt.Sprintf("%s waits for the word of %s alone, which has the standby seat; what it has acknowledged may not be here yet. It takes the seat if %s fails, and kubectl memgraph switchover %d has it take the seat and then be MAIN",
-			v.Record.Main, v.Record.Standby, v.Record.Standby, node.Ordinal)
+		return fmt.Sprintf("%s waits for the word of %s alone, which has the standby seat; what it has acknowledged may not be here yet. It takes the seat if %s fails, and %s has it take the seat and then be MAIN",
+			v.Record.Main, v.Record.Standby, v.Record.Standby, v.command("switchover", node))
 	}
 	return fmt.Sprintf("nobody has the standby seat: %s acknowledges writes without waiting for anybody", v.Record.Main)
 }
@@ -56,14 +56,14 @@ func (v View) about(node Node) string {
 		if c.Node != node.Name {
 			continue
 		}
-		rebuild := fmt.Sprintf("kubectl memgraph rebuild %d moves its data aside, deletes nothing, and has it copy %s", node.Ordinal, v.Record.Main)
+		rebuild := fmt.Sprintf("%s moves its data aside, deletes nothing, and has it copy %s", v.command("rebuild", node), v.Record.Main)
 		switch c.Name {
 		case "Unusable":
 			return c.Message
 		case "Estranged", "Stranger":
 			return c.Message + ". Next: " + rebuild
 		case "Ahead":
-			return fmt.Sprintf("%s. Next: choose: %s; kubectl memgraph promote %d --accept-data-loss makes it MAIN instead", c.Message, rebuild, node.Ordinal)
+			return fmt.Sprintf("%s. Next: choose: %s; %s --accept-data-loss makes it MAIN instead", c.Message, rebuild, v.command("promote", node))
 		}
 	}
 	return ""
@@ -75,5 +75,10 @@ func (v View) whyDown(node Node) string {
 	if node.Pod != nil && node.Pod.Phase != "Running" {
 		why = "pod " + node.Pod.Phase
 	}
-	return fmt.Sprintf(" (%s). Next: kubectl -n %s describe pod %s, and kubectl memgraph logs", why, v.Release.Namespace, node.Name)
+	return fmt.Sprintf(" (%s). Next: %s, and %s", why, v.Release.Kubectl("describe pod "+node.Name), v.Release.Command("logs"))
+}
+
+// command is one of this program that names a node.
+func (v View) command(what string, node Node) string {
+	return v.Release.Command(fmt.Sprintf("%s %d", what, node.Ordinal))
 }

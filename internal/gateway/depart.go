@@ -79,6 +79,22 @@ func (g *Gateway) retire(n *node) (cut int) {
 	return cut
 }
 
+// reader returns the node for a replica that is fit for readers. One that has been
+// retired and is back, as after a switchover that was given up, keeps what has begun
+// there; who was told to leave still does when it can. g.mu is held.
+func (g *Gateway) reader(addr string) *node {
+	for n, timer := range g.retired {
+		if n.addr == addr { // there is one at most: whoever comes back takes it
+			timer.Stop()
+			delete(g.retired, n)
+			return n
+		}
+	}
+	n := newNode(addr, 0)
+	n.reader = true
+	return n
+}
+
 // dismiss ends a node that was retired, unless that has happened. g.mu is held.
 func (g *Gateway) dismiss(n *node) int {
 	timer, waits := g.retired[n]

@@ -87,6 +87,29 @@ func TestReadInFlightIsCutInTheEnd(t *testing.T) {
 	}
 }
 
+// A switchover takes readers from its target, and may be given up: the replica is back, and
+// what it has begun has all the time it needs. Readers that were idle are led there again.
+func TestReadInFlightGoesOnWhenItsReplicaIsBack(t *testing.T) {
+	m, a, b := newDatabase(t, "m"), newDatabase(t, "a"), newDatabase(t, "b")
+	g := start(t, Options{})
+	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Open, Readers: []string{a.addr()}})
+	d := readDriver(t, g)
+	free := a.stall(bolt.Pull)
+	answered := inFlight(t, d)
+	<-a.reached
+	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Draining, Readers: []string{b.addr()}})
+	g.Follow(Route{Epoch: 1, Main: m.addr(), State: Open, Readers: []string{a.addr()}})
+	time.Sleep(readerGrace + readerGrace/4)
+	free()
+	if name := <-answered; name != "a" {
+		t.Fatalf("answered by %s; want a, who has begun it", name)
+	}
+	asks(t, d, "next", "a")
+	if st := g.Stats(); st.CutTotal != 0 || st.ClientsTotal != 1 {
+		t.Errorf("stats %+v; want one client, never cut", st)
+	}
+}
+
 // A replica that has come gets its share of those who are idle, and of the others when
 // they are; readers that are at MAIN for want of a replica all go.
 func TestReadersMoveToAReplicaThatComes(t *testing.T) {

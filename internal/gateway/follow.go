@@ -67,6 +67,14 @@ func (n *node) hush(q *quiet) {
 	}
 }
 
+// unhush has a session that is understood now write through a mild pause, which had
+// stopped it. One that was cut keeps its deadline. Gateway.mu is held.
+func (n *node) unhush(s *session) {
+	if q := n.pause.Load(); q != nil && q.mild && !s.gone.raised() {
+		_ = s.server.SetWriteDeadline(time.Time{}) // fails only on a closed connection
+	}
+}
+
 // speak ends a pause, if there is one.
 func (n *node) speak() {
 	q := n.pause.Load()
@@ -158,8 +166,7 @@ func (g *Gateway) followReaders() int {
 	}
 	for _, addr := range g.route.Readers {
 		if g.readers[addr] == nil {
-			g.readers[addr] = newNode(addr, 0)
-			g.readers[addr].reader = true
+			g.readers[addr] = g.reader(addr)
 			came = true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -231,18 +232,27 @@ func (g *Gateway) visit(ctx context.Context, v *visitor) bool {
 
 // agree has the client and its server agree on how they speak, within HandshakeTimeout.
 func (g *Gateway) agree(s *session) (understood bool, err error) {
-	late := time.AfterFunc(g.opt.HandshakeTimeout, func() {
-		_ = s.server.SetDeadline(past)
-		_ = s.client.SetDeadline(past)
+	agreed, late := false, false // guarded by g.mu
+	timer := time.AfterFunc(g.opt.HandshakeTimeout, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if late = !agreed; late {
+			_ = s.server.SetDeadline(past)
+			_ = s.client.SetDeadline(past)
+		}
 	})
-	defer late.Stop()
+	defer timer.Stop()
 	understood, err = s.agree()
 	g.mu.Lock()
-	s.understood = understood && err == nil
-	if s.understood {
-		g.version = s.talk.version
+	defer g.mu.Unlock()
+	agreed = true
+	if late && err == nil { // in the last moment: its deadlines are there to stay
+		err = os.ErrDeadlineExceeded
 	}
-	g.mu.Unlock()
+	if s.understood = understood && err == nil; s.understood {
+		g.version = s.talk.version
+		s.node.unhush(s)
+	}
 	return understood, err
 }
 

@@ -8,8 +8,8 @@ import (
 // paceOver is of how many seconds a pace tells.
 const paceOver = 5
 
-// pace is how long servers took for their answers, over the last whole seconds: what it
-// tells changes once a second at most. It allocates nothing.
+// pace is how long servers took for their answers, over the last whole seconds. It
+// allocates nothing.
 type pace struct {
 	mu    sync.Mutex
 	began time.Time
@@ -25,8 +25,8 @@ type tally struct {
 
 func (p *pace) second(now time.Time) int64 { return int64(now.Sub(p.began) / time.Second) }
 
-// note takes in an answer that is there now, and took so long. One whose noting took
-// seconds, because its client did not read, counts no more.
+// note takes in an answer that was there at now, and took so long. It may come late, when
+// its client did not read: then it counts with its second, as long as that is told of.
 func (p *pace) note(now time.Time, took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -3,9 +3,13 @@ package gateway
 import (
 	"context"
 	"io"
+	"net"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"memgraph-controller/internal/bolt"
 )
 
 func TestPauseHoldsBackBytesToMainOnly(t *testing.T) {
@@ -164,4 +168,47 @@ func TestPauseOutlivesTheGuard(t *testing.T) {
 			t.Fatalf("client handed over after %v; want 1s, the end of the pause", took)
 		}
 	})
+}
+
+// A mild pause stops a session that has not agreed yet. Once it is understood the pause
+// holds what begins something, and nothing else is to wait for it, or to spin.
+func TestMildPauseLetsThroughWhatBeginsNothing(t *testing.T) {
+	p := newPipes()
+	g := start(t, Options{ReadWrite: p, Dial: p.dial, MaxPause: time.Hour})
+	route := Route{Epoch: 1, Main: "m:1", State: Open}
+	g.Follow(route)
+	c, theirs := net.Pipe()
+	defer c.Close()
+	p.clients <- theirs
+	proposals := bolt.Only(bolt.Version{Major: 5, Minor: 2})
+	if _, err := c.Write(proposals[:]); err != nil {
+		t.Fatal(err)
+	}
+	srv := <-p.servers
+	defer srv.Close()
+	_ = srv.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.ReadFull(srv, make([]byte, bolt.HelloSize)); err != nil {
+		t.Fatal(err)
+	}
+	route.State = Draining
+	g.Follow(route)
+	if _, err := srv.Write([]byte{0, 0, 2, 5}); err != nil {
+		t.Fatal(err)
+	}
+	read(t, c, 4)
+	noop, hello := []byte{0, 0}, message(bolt.Hello, map[string]any{})
+	go func() { _, _ = c.Write(slices.Concat(noop, hello)) }()
+	if got := read(t, srv, 2); got != string(noop) {
+		t.Fatalf("MAIN read %q; want the NOOP alone", got)
+	}
+	_ = srv.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if n, _ := srv.Read(make([]byte, 1)); n != 0 {
+		t.Fatal("HELLO has not waited for the end of the pause")
+	}
+	_ = srv.SetReadDeadline(time.Now().Add(10 * time.Second))
+	route.State = Open
+	g.Follow(route)
+	if got := read(t, srv, len(hello)); got != string(hello) {
+		t.Fatalf("MAIN read %q after the pause; want HELLO", got)
+	}
 }

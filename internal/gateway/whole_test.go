@@ -106,3 +106,45 @@ func inPieces(seed uint64, c net.Conn, b []byte) {
 		b = b[n:]
 	}
 }
+
+// TestHalfAnAnswerStaysHalf: who has a part of the last answer must not be led to another
+// server, which would know nothing of the rest.
+func TestHalfAnAnswerStaysHalf(t *testing.T) {
+	p := newPipes()
+	g := start(t, Options{ReadWrite: p, Dial: p.dial})
+	g.Follow(Route{Epoch: 1, Main: "m:1", State: Open})
+	c, theirs := net.Pipe()
+	defer c.Close()
+	p.clients <- theirs
+	proposals := bolt.Only(bolt.Version{Major: 5, Minor: 2})
+	if _, err := c.Write(proposals[:]); err != nil {
+		t.Fatal(err)
+	}
+	srv := <-p.servers
+	defer srv.Close()
+	agrees(t, c, srv)
+	ok := message(bolt.Success, map[string]any{})
+	for i, m := range [][]byte{message(bolt.Hello, map[string]any{}), message(bolt.Logon, map[string]any{}), message(bolt.Reset)} {
+		_, _ = c.Write(m)
+		_, _ = io.ReadFull(srv, make([]byte, len(m)))
+		_, _ = srv.Write(ok)
+		heard := len(ok)
+		if i == 2 {
+			heard = 1
+		}
+		if _, err := io.ReadFull(c, make([]byte, heard)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.Follow(Route{Epoch: 2, Main: "m:2", State: Open})
+	ended := make(chan error, 1)
+	go func() { _, err := c.Read(make([]byte, 1)); ended <- err }()
+	select {
+	case <-p.servers:
+		t.Error("the session moved, and its client has half an answer")
+	case err := <-ended:
+		if err == nil {
+			t.Error("the client was given more; want its connection to end")
+		}
+	}
+}

@@ -53,11 +53,13 @@ func TestMainProcessKilled(t *testing.T) {
 	})
 }
 
-// Nobody waits for Kubernetes to call the node NotReady, which takes 40 s.
+// Nobody waits for Kubernetes to call the node NotReady, which takes 40 s. But who is at
+// the door on that machine, or is sent to it, waits for his own timeout: there must be
+// enough clients for some to be elsewhere.
 func TestMainsNodePoweredOff(t *testing.T) {
 	needsLab(t)
 	r := shared(t)
-	underWrites(t, r, func(l *Load) {
+	underWritesOf(t, r, 6*clients, func(l *Load) {
 		must(t, r.LeadAwayFromMain(t.Context()))
 		main := get(t, r.Main)
 		machine, err := r.Node(t.Context(), main)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -78,6 +80,29 @@ func (r *Release) LeadBesideMain(ctx context.Context) error {
 	return r.arrange(ctx, "leader and MAIN to be on one machine", func(a, b string) bool { return a == b })
 }
 
+// LeadFromFreshPod makes a pod lead none of whose containers was ever started again: the
+// kubelet delays the next start of others. Then it waits until the release is whole.
+func (r *Release) LeadFromFreshPod(ctx context.Context) error {
+	return Until(ctx, 5*time.Minute, "the leader to be a pod that has not died yet", func(ctx context.Context) error {
+		if err := r.Settle(ctx, 2*time.Minute); err != nil {
+			return err
+		}
+		leader, err := r.Leader(ctx)
+		if err != nil {
+			return err
+		}
+		pod, err := r.Place.API.CoreV1().Pods(r.Namespace).Get(ctx, leader.Identity, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		died := slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.RestartCount > 0 })
+		if !died {
+			return nil
+		}
+		return r.relieve(ctx, leader.Identity)
+	})
+}
+
 // arrange deletes leaders until the machines of leader and MAIN are as wanted.
 func (r *Release) arrange(ctx context.Context, what string, wanted func(leaders, mains string) bool) error {
 	return Until(ctx, 5*time.Minute, what, func(ctx context.Context) error {
@@ -100,13 +125,19 @@ func (r *Release) arrange(ctx context.Context, what string, wanted func(leaders,
 		if err != nil || wanted(leaders, mains) {
 			return err
 		}
-		if err := r.Delete(ctx, leader.Identity); err != nil {
-			return err
-		}
-		next, err := r.Successor(ctx, leader.Identity, Takeover)
-		if err != nil {
-			return err
-		}
-		return fmt.Errorf("%s leads now, %w", next.Identity, errNotYet)
+		return r.relieve(ctx, leader.Identity)
 	})
+}
+
+// relieve deletes a leader and waits for the next. Its error says who that is, and asks
+// for more patience.
+func (r *Release) relieve(ctx context.Context, leader string) error {
+	if err := r.Delete(ctx, leader); err != nil {
+		return err
+	}
+	next, err := r.Successor(ctx, leader, Takeover)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s leads now, %w", next.Identity, errNotYet)
 }

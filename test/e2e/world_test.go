@@ -125,9 +125,15 @@ func get[T any](t *testing.T, f func(context.Context) (T, error)) T {
 // all that was ever acknowledged must be on each.
 func underWrites(t *testing.T, r *Release, body func(*Load)) {
 	t.Helper()
+	underWritesOf(t, r, clients, body)
+}
+
+// underWritesOf does so with n clients.
+func underWritesOf(t *testing.T, r *Release, n int, body func(*Load)) {
+	t.Helper()
 	ctx := t.Context()
 	must(t, r.Settle(ctx, settled))
-	load, err := r.Write(ctx, clients)
+	load, err := r.Write(ctx, n)
 	must(t, err)
 	defer load.Stop()
 	defer func() { must(t, place.Mend(context.WithoutCancel(ctx))) }()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"memgraph-controller/test/e2e"
@@ -29,7 +30,7 @@ type fault struct {
 }
 
 // order is that of the lines.
-var order = []string{"kill", "delete", "freeze", "leader", "leader+main", "power", "power+leader", "roll"}
+var order = []string{"kill", "delete", "freeze", "leader", "leader+main", "crash+main", "power", "power+leader", "roll"}
 
 var faults = map[string]*fault{
 	"kill": {
@@ -66,6 +67,13 @@ var faults = map[string]*fault{
 			return r.Place.Lab.Kill(ctx, r.Namespace, main, e2e.Memgraph)
 		}),
 	},
+	"crash+main": {
+		what: "the leading controller's process and MAIN's die at once; the kubelet starts the leader's again", p50: 5 * time.Second, p99: e2e.Takeover + time.Second,
+		before: (*e2e.Release).LeadFromFreshPod,
+		strike: onBoth(func(ctx context.Context, r *e2e.Release, leader, main string) error {
+			return errors.Join(r.Place.Lab.Kill(ctx, r.Namespace, leader, e2e.Controller), r.Place.Lab.Kill(ctx, r.Namespace, main, e2e.Memgraph))
+		}),
+	},
 	"power": {
 		what: "MAIN's machine loses its power, and gets it back after writes have resumed", p50: failAfter + 2*time.Second, p99: failAfter + 2*time.Second,
 		before: (*e2e.Release).LeadAwayFromMain, strike: powerOff,
@@ -91,6 +99,21 @@ func onMain(f func(ctx context.Context, r *e2e.Release, main string) (func(conte
 			return nil, err
 		}
 		return f(ctx, r, main)
+	}
+}
+
+// onBoth breaks something of the leader and of MAIN.
+func onBoth(f func(ctx context.Context, r *e2e.Release, leader, main string) error) func(context.Context, *e2e.Release) (func(context.Context) error, error) {
+	return func(ctx context.Context, r *e2e.Release) (func(context.Context) error, error) {
+		main, err := r.Main(ctx)
+		if err != nil {
+			return nil, err
+		}
+		leader, err := r.Leader(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return nil, f(ctx, r, leader.Identity, main)
 	}
 }
 

@@ -88,17 +88,29 @@ func (k *kubectl) read(ctx context.Context) (source.Source, view.Raw, error) {
 	return s, raw, err
 }
 
-// places are the flags that say which API server is meant, and as whom. What logs in
-// is not among them: nobody wants to see a token in an advice.
-var places = []string{"kubeconfig", "context", "cluster", "server", "user"}
+// places are the flags that say which API server is meant, and as whom. What holds a
+// secret is not among them, or may, as the address of a proxy: nobody wants to see one in
+// an advice.
+var places = []string{
+	"kubeconfig", "context", "cluster", "server", "tls-server-name", "certificate-authority", "user", "as", "as-group", "as-uid",
+}
 
 // caller returns how the flags name the release.
 func (k *kubectl) caller() view.Caller {
 	given := func(name, as string) string {
-		if f := k.flags.Lookup(name); f.Changed {
-			return view.Flag(as, f.Value.String())
+		f := k.flags.Lookup(name)
+		if !f.Changed {
+			return ""
 		}
-		return ""
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		var all []string
+		for _, value := range values {
+			all = append(all, view.Flag(as, value))
+		}
+		return strings.Join(all, " ")
 	}
 	var cluster []string
 	for _, name := range places {

@@ -251,6 +251,8 @@ func TestAdviceNamesTheSameCluster(t *testing.T) {
 	w = worldOf(gone).run(t, append([]string{"pause", "--yes"}, place...)...)
 	w.want(t, 1, "see kubectl --context 'prod eu' -n shop get pods -l ")
 	w.want(t, 1, " and kubectl memgraph logs --all --context 'prod eu' -n shop --release mg\n")
+	w = worldOf(gone).run(t, "pause", "--yes", "--as", "viewer", "--as-group=a b", "--as-group", "c", "--server", "https://10.0.0.1:6443", "--tls-server-name=api")
+	w.want(t, 1, " and kubectl memgraph logs --all --server https://10.0.0.1:6443 --tls-server-name api --as viewer --as-group 'a b' --as-group c\n")
 	if strings.Contains(w.errs+w.out, "secret") {
 		t.Errorf("an advice shows the token:\n%s", w.errs)
 	}

@@ -122,11 +122,11 @@ func TestBriefTellsOfAReset(t *testing.T) {
 
 func TestBriefTakesWritesFromMany(t *testing.T) {
 	here, there := pair(t)
-	const writers, words = 8, 200
+	const writers, words, size = 4, 20, 1 << 20 // the kernel takes no word whole
 	var all sync.WaitGroup
 	for i := range writers {
 		all.Go(func() {
-			word := bytes.Repeat([]byte{byte('a' + i)}, 1000)
+			word := bytes.Repeat([]byte{byte('a' + i)}, size)
 			for range words {
 				if _, err := here.Write(word); err != nil {
 					t.Error(err)
@@ -135,10 +135,11 @@ func TestBriefTakesWritesFromMany(t *testing.T) {
 		})
 	}
 	all.Go(func() {
-		word := make([]byte, 1000)
+		word := make([]byte, size)
 		for range writers * words {
-			if _, err := io.ReadFull(there, word); err != nil || !bytes.Equal(word, bytes.Repeat(word[:1], 1000)) {
+			if _, err := io.ReadFull(there, word); err != nil || bytes.Count(word, word[:1]) != size {
 				t.Errorf("a word was torn apart: %v", err)
+				here.Close()
 				return
 			}
 		}
@@ -328,6 +329,42 @@ func TestADeadlineDoesNotOpenWhatIsClosed(t *testing.T) {
 	}
 	if state := here.out.state.Load(); state != closed {
 		t.Errorf("its state is %d, and what is written goes to file %d", state, here.out.fd)
+	}
+}
+
+// TestADeadlineBeingSetDoesNotOpenWhatIsBeingClosed: it has looked before.
+func TestADeadlineBeingSetDoesNotOpenWhatIsBeingClosed(t *testing.T) {
+	conn, _ := pair(t)
+	here := conn.(*Conn)
+	gone := make(chan error, 1)
+	err := here.out.bound(time.Time{}, func(time.Time) error {
+		go func() { gone <- here.Close() }()
+		time.Sleep(20 * time.Millisecond) // Close would be over
+		return nil
+	})
+	if err := errors.Join(err, <-gone); err != nil {
+		t.Error(err)
+	}
+	if state := here.out.state.Load(); state != closed {
+		t.Errorf("its state is %d, and what is written goes to file %d", state, here.out.fd)
+	}
+}
+
+// TestWritesAreFreeAgainWithoutTheirDeadline: every handshake sets one for a while.
+func TestWritesAreFreeAgainWithoutTheirDeadline(t *testing.T) {
+	conn, _ := pair(t)
+	here := conn.(*Conn)
+	for _, set := range []func(time.Time) error{here.SetDeadline, here.SetWriteDeadline} {
+		for _, deadline := range []time.Time{time.Now().Add(time.Hour), time.Unix(1, 0)} {
+			_ = set(deadline)
+			if here.out.state.Load() == free {
+				t.Errorf("writes are free before %s", deadline)
+			}
+			_ = set(time.Time{})
+			if state := here.out.state.Load(); state != free {
+				t.Errorf("the state is %d after the deadline %s was taken away", state, deadline)
+			}
+		}
 	}
 }
 

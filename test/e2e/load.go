@@ -29,8 +29,8 @@ type Load struct {
 	errs     map[string]int
 }
 
-// doors are the addresses on this host in the driver's errors, which tell nothing.
-var doors = regexp.MustCompile(` ?\[*127\.0\.0\.1:\d+(->127\.0\.0\.1:\d+)?\]*:?`)
+// noise is the addresses on this host and the deadlines in the driver's errors.
+var noise = regexp.MustCompile(` ?\[*127\.0\.0\.1:\d+(->127\.0\.0\.1:\d+)?\]*:?| \[server-side timeout hint[^]]*\]`)
 
 // Write puts n clients to work and returns when each has written.
 func (r *Release) Write(ctx context.Context, n int) (*Load, error) {
@@ -89,7 +89,7 @@ func (l *Load) client(ctx context.Context, number int, w bench.Writer) {
 		l.mu.Lock()
 		l.attempts = append(l.attempts, a)
 		if err != nil {
-			l.errs[doors.ReplaceAllString(err.Error(), "")]++
+			l.errs[noise.ReplaceAllString(err.Error(), "")]++
 		}
 		l.mu.Unlock()
 	}

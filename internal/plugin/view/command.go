@@ -33,7 +33,7 @@ func Flag(name, value string) string {
 }
 
 // harmless is what a shell takes for nothing but itself.
-const harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,"
+const harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+,"
 
 // spaced joins the words that are there.
 func spaced(words ...string) string {

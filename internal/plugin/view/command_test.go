@@ -32,6 +32,7 @@ func TestFlagsAreQuotedForAShell(t *testing.T) {
 		"":            "--context ''",
 		"a b":         "--context 'a b'",
 		"$(rm -rf /)": "--context '$(rm -rf /)'",
+		"=x":          "--context '=x'",
 		"it's":        `--context 'it'\''s'`,
 		"~/kube;ls":   "--context '~/kube;ls'",
 	} {

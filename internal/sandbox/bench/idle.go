@@ -46,12 +46,7 @@ func Idle(ctx context.Context, c Cluster, d time.Duration, peer *exec.Cmd) (Idle
 	if err := peer.Start(); err != nil {
 		return IdleReport{}, fmt.Errorf("start the peer of the idle controllers: %w", err)
 	}
-	defer func() {
-		_ = peer.Process.Kill() // it has ended already, or does now
-		_ = peer.Wait()         // it was killed: that is no news
-	}()
-	pause(ctx, 2*time.Second) // what follows the last registration, and the peer's own start
-	r, err := sideBySide(ctx, d, peer.Process.Pid)
+	r, err := beside(ctx, d, peer)
 	if err != nil {
 		return IdleReport{}, err
 	}
@@ -60,6 +55,24 @@ func Idle(ctx context.Context, c Cluster, d time.Duration, peer *exec.Cmd) (Idle
 	}
 	r.Controllers = len(c.Doors())
 	return r, nil
+}
+
+// beside measures this process for d beside peer, which was started, and ends that.
+func beside(ctx context.Context, d time.Duration, peer *exec.Cmd) (IdleReport, error) {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_ = peer.Wait()
+		end(fmt.Errorf("the peer of the idle controllers has ended before them: %s", peer.ProcessState))
+	}()
+	defer func() {
+		_ = peer.Process.Kill() // it has ended already, or does now
+		<-gone
+	}()
+	pause(ctx, 2*time.Second) // what follows the last registration, and the peer's own start
+	return sideBySide(ctx, d, peer.Process.Pid)
 }
 
 // sideBySide measures this process and the one with the id peer for d.

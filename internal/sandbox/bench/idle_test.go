@@ -72,12 +72,17 @@ func TestSideBySideChargesEachWithItsOwn(t *testing.T) {
 	}
 }
 
-func TestSideBySideTellsOfAPeerThatEnded(t *testing.T) {
-	peer := exec.Command("true")
-	if err := peer.Run(); err != nil {
+func TestAPeerThatHasEndedIsToldOf(t *testing.T) {
+	peer := exec.Command("false")
+	if err := peer.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := sideBySide(t.Context(), time.Millisecond, peer.Process.Pid); err == nil || !strings.Contains(err.Error(), "has it ended") {
+	began := time.Now()
+	r, err := beside(t.Context(), time.Hour, peer)
+	if err == nil || !strings.Contains(err.Error(), "has ended before them: exit status 1") {
 		t.Errorf("beside a process that has ended = %+v, %v; want an error that says so", r, err)
+	}
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("that took %s", took)
 	}
 }

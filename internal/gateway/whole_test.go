@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"math/rand/v2"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"memgraph-controller/internal/bolt"
 )
@@ -146,5 +148,49 @@ func TestHalfAnAnswerStaysHalf(t *testing.T) {
 		if err == nil {
 			t.Error("the client was given more; want its connection to end")
 		}
+	}
+}
+
+// deaf is a connection that no deadline reaches in time.
+type deaf struct{ net.Conn }
+
+func (deaf) SetDeadline(time.Time) error { return nil }
+
+// TestAgreementInTheLastMoment: the time was up when the server agreed, and what was done
+// about that is not undone. The session goes on at the next server.
+func TestAgreementInTheLastMoment(t *testing.T) {
+	p := newPipes()
+	dials := 0
+	g := start(t, Options{ReadWrite: p, HandshakeTimeout: 100 * time.Millisecond, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := p.dial(ctx, network, addr)
+		if dials++; dials == 1 {
+			conn = deaf{conn}
+		}
+		return conn, err
+	}})
+	g.Follow(Route{Epoch: 1, Main: "m:1", State: Open})
+	c, theirs := net.Pipe()
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	p.clients <- deaf{theirs}
+	proposals := bolt.Only(bolt.Version{Major: 5, Minor: 2})
+	if _, err := c.Write(proposals[:]); err != nil {
+		t.Fatal(err)
+	}
+	late := <-p.servers
+	defer late.Close()
+	if _, err := io.ReadFull(late, make([]byte, bolt.HelloSize)); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	go func() { _, _ = late.Write([]byte{0, 0, 2, 5}) }()
+	if _, err := io.ReadFull(c, make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case next := <-p.servers:
+		next.Close()
+	case <-time.After(10 * time.Second):
+		t.Error("the session stays where its time was up")
 	}
 }

@@ -27,6 +27,17 @@ type fault struct {
 	// waits tells that writes need not stop: what counts is the longest wait.
 	waits    bool
 	p50, p99 time.Duration // what is promised
+	// crowd tells that it takes many clients: a third of them are at a door that dies, or
+	// are sent there again, and wait for their own timeout.
+	crowd bool
+}
+
+// clients is how many write.
+func (f *fault) clients() int {
+	if f.crowd {
+		return 4 * clients
+	}
+	return clients
 }
 
 // order is that of the lines.
@@ -76,11 +87,11 @@ var faults = map[string]*fault{
 	},
 	"power": {
 		what: "MAIN's machine loses its power, and gets it back after writes have resumed", p50: failAfter + 2*time.Second, p99: failAfter + 2*time.Second,
-		before: (*e2e.Release).LeadAwayFromMain, strike: powerOff,
+		before: (*e2e.Release).LeadAwayFromMain, strike: powerOff, crowd: true,
 	},
 	"power+leader": {
 		what: "the same while the leading controller runs there", p50: e2e.Takeover, p99: e2e.Takeover + failAfter,
-		before: (*e2e.Release).LeadBesideMain, strike: powerOff,
+		before: (*e2e.Release).LeadBesideMain, strike: powerOff, crowd: true,
 	},
 	"roll": {
 		what: "rolling restart of all nodes", waits: true, p50: time.Second, p99: 2 * time.Second,

@@ -62,7 +62,7 @@ func (b *bencher) erase(ctx context.Context) error {
 // with an error.
 func (b *bencher) fault(ctx context.Context, name string) (line, error) {
 	f := faults[name]
-	l := line{Report: bench.Report{Fault: bench.Fault(name), Writers: clients}, Bar: bar{f.p50.Milliseconds(), f.p99.Milliseconds()}}
+	l := line{Report: bench.Report{Fault: bench.Fault(name), Writers: f.clients()}, Bar: bar{f.p50.Milliseconds(), f.p99.Milliseconds()}}
 	// Every fault has a release of its own to answer for: it is verified as a whole.
 	var s samples
 	err := b.strikes(ctx, name, &s)
@@ -149,7 +149,7 @@ func (b *bencher) run(ctx context.Context, f *fault, s *samples) (err error) {
 	if err != nil {
 		return err
 	}
-	load, err := r.Write(ctx, clients)
+	load, err := r.Write(ctx, f.clients())
 	if err != nil {
 		return err
 	}

@@ -232,21 +232,20 @@ func (g *Gateway) visit(ctx context.Context, v *visitor) bool {
 
 // agree has the client and its server agree on how they speak, within HandshakeTimeout.
 func (g *Gateway) agree(s *session) (understood bool, err error) {
-	agreed, late := false, false // guarded by g.mu
+	agreed := false // guarded by g.mu
 	timer := time.AfterFunc(g.opt.HandshakeTimeout, func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if late = !agreed; late {
+		if !agreed {
 			_ = s.server.SetDeadline(past)
 			_ = s.client.SetDeadline(past)
 		}
 	})
-	defer timer.Stop()
 	understood, err = s.agree()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	agreed = true
-	if late && err == nil { // in the last moment: its deadlines are there to stay
+	if !timer.Stop() && err == nil { // in the last moment: its deadlines are there to stay
 		err = os.ErrDeadlineExceeded
 	}
 	if s.understood = understood && err == nil; s.understood {

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"io"
-	"net"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -177,13 +176,7 @@ func TestMildPauseLetsThroughWhatBeginsNothing(t *testing.T) {
 	g := start(t, Options{ReadWrite: p, Dial: p.dial, MaxPause: time.Hour})
 	route := Route{Epoch: 1, Main: "m:1", State: Open}
 	g.Follow(route)
-	c, theirs := net.Pipe()
-	defer c.Close()
-	p.clients <- theirs
-	proposals := bolt.Only(bolt.Version{Major: 5, Minor: 2})
-	if _, err := c.Write(proposals[:]); err != nil {
-		t.Fatal(err)
-	}
+	c := p.proposes(t)
 	srv := <-p.servers
 	defer srv.Close()
 	_ = srv.SetDeadline(time.Now().Add(10 * time.Second))

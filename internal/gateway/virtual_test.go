@@ -55,6 +55,19 @@ func (p *pipes) connect(t *testing.T) net.Conn {
 	return ours
 }
 
+// proposes returns the client's end of a connection whose client has proposed Bolt 5.2.
+func (p *pipes) proposes(t *testing.T) net.Conn {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	t.Cleanup(func() { ours.Close() })
+	p.clients <- theirs
+	proposals := bolt.Only(bolt.Version{Major: 5, Minor: 2})
+	if _, err := ours.Write(proposals[:]); err != nil {
+		t.Fatal(err)
+	}
+	return ours
+}
+
 // server returns the server's end of the next session, once bytes may flow.
 func (p *pipes) server() net.Conn {
 	c := <-p.servers

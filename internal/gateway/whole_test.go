@@ -22,12 +22,7 @@ func TestStreamsArePassedOnWhole(t *testing.T) {
 		p := newPipes() // a pipe gives a reader what one write has written, and no more
 		g := start(t, Options{ReadWrite: p, Dial: p.dial})
 		g.Follow(Route{Epoch: 1, Main: "m:1", State: Open})
-		c, theirs := net.Pipe()
-		p.clients <- theirs
-		proposals := bolt.Only(bolt.Version{Major: 5, Minor: 2})
-		if _, err := c.Write(proposals[:]); err != nil {
-			t.Fatal(err)
-		}
+		c := p.proposes(t)
 		srv := <-p.servers
 		agrees(t, c, srv)
 		sent, want := requests(rnd)
@@ -115,13 +110,7 @@ func TestHalfAnAnswerStaysHalf(t *testing.T) {
 	p := newPipes()
 	g := start(t, Options{ReadWrite: p, Dial: p.dial})
 	g.Follow(Route{Epoch: 1, Main: "m:1", State: Open})
-	c, theirs := net.Pipe()
-	defer c.Close()
-	p.clients <- theirs
-	proposals := bolt.Only(bolt.Version{Major: 5, Minor: 2})
-	if _, err := c.Write(proposals[:]); err != nil {
-		t.Fatal(err)
-	}
+	c := p.proposes(t)
 	srv := <-p.servers
 	defer srv.Close()
 	agrees(t, c, srv)

@@ -112,7 +112,7 @@ func hundredths(f float64) float64 { return math.Round(f*100) / 100 }
 
 // cpuTime is what the process with the id pid, or this one if that is 0, has used so
 // far, in user and kernel. How a clock is named by a process: clock_getcpuclockid(3)
-// and include/linux/posix-timers_types.h of Linux.
+// and include/linux/posix-timers.h of Linux.
 func cpuTime(pid int) (time.Duration, error) {
 	const scheduled = 2 // CPUCLOCK_SCHED: to the nanosecond
 	var t unix.Timespec

@@ -81,8 +81,8 @@ var faults = map[string]*fault{
 	"crash+main": {
 		what: "the leading controller's process and MAIN's die at once; the kubelet starts the leader's again", p50: 5 * time.Second, p99: e2e.Takeover + time.Second,
 		before: (*e2e.Release).LeadFromFreshPod,
-		strike: onBoth(func(ctx context.Context, r *e2e.Release, leader, main string) error {
-			return errors.Join(r.Place.Lab.Kill(ctx, r.Namespace, leader, e2e.Controller), r.Place.Lab.Kill(ctx, r.Namespace, main, e2e.Memgraph))
+		strike: onBoth(func(ctx context.Context, r *e2e.Release, leader, main string) (func(context.Context) error, error) {
+			return nil, errors.Join(r.Place.Lab.Kill(ctx, r.Namespace, leader, e2e.Controller), r.Place.Lab.Kill(ctx, r.Namespace, main, e2e.Memgraph))
 		}),
 	},
 	"power": {
@@ -114,41 +114,29 @@ func onMain(f func(ctx context.Context, r *e2e.Release, main string) (func(conte
 }
 
 // onBoth breaks something of the leader and of MAIN.
-func onBoth(f func(ctx context.Context, r *e2e.Release, leader, main string) error) func(context.Context, *e2e.Release) (func(context.Context) error, error) {
-	return func(ctx context.Context, r *e2e.Release) (func(context.Context) error, error) {
-		main, err := r.Main(ctx)
-		if err != nil {
-			return nil, err
-		}
+func onBoth(f func(ctx context.Context, r *e2e.Release, leader, main string) (func(context.Context) error, error)) func(context.Context, *e2e.Release) (func(context.Context) error, error) {
+	return onMain(func(ctx context.Context, r *e2e.Release, main string) (func(context.Context) error, error) {
 		leader, err := r.Leader(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return nil, f(ctx, r, leader.Identity, main)
-	}
+		return f(ctx, r, leader.Identity, main)
+	})
 }
 
 // onLeader kills the leader, and then does something to MAIN. Its mending is to
 // wait for a successor.
 func onLeader(f func(ctx context.Context, r *e2e.Release, main string) error) func(context.Context, *e2e.Release) (func(context.Context) error, error) {
-	return func(ctx context.Context, r *e2e.Release) (func(context.Context) error, error) {
-		main, err := r.Main(ctx)
-		if err != nil {
-			return nil, err
-		}
-		leader, err := r.Leader(ctx)
-		if err != nil {
-			return nil, err
-		}
+	return onBoth(func(ctx context.Context, r *e2e.Release, leader, main string) (func(context.Context) error, error) {
 		succeeded := func(ctx context.Context) error {
-			_, err := r.Successor(ctx, leader.Identity, e2e.Takeover)
+			_, err := r.Successor(ctx, leader, e2e.Takeover)
 			return err
 		}
-		if err := r.Murder(ctx, leader.Identity); err != nil {
+		if err := r.Murder(ctx, leader); err != nil {
 			return succeeded, err
 		}
 		return succeeded, f(ctx, r, main)
-	}
+	})
 }
 
 func powerOff(ctx context.Context, r *e2e.Release) (func(context.Context) error, error) {
